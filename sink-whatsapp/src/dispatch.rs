@@ -2,7 +2,8 @@
 //! in, effects go out, and the sender carries them out.
 //!
 //! A reply is claimed in the ledger before its request goes out. A failure of one reply delays that
-//! reply only; a failure of the number delays the number ([`gate`]).
+//! reply only; a failure of the number delays the number ([`gate`]), and a failure of a template or form
+//! what is made of it ([`contents`]).
 
 #![cfg_attr(
     not(test),
@@ -29,6 +30,9 @@ use leadstream_kafka::dead_letter::{self, Reason};
 use leadstream_schemas::{Reply, Timestamp, codec};
 use uuid::Uuid;
 
+use crate::health::HealthReport;
+use crate::number_state::{Cause, NumberState, Pause, Report};
+use crate::pacing::{Pairs, PastAttempts, Throughput};
 use crate::reply_row::{Attempts, ClaimedReply, ReplyState};
 use crate::request::{self, Request};
 use crate::send_result::{Class, SendResult};
@@ -50,6 +54,14 @@ pub struct Settings {
     pub draw: fn() -> f64,
 }
 
+/// What the former owner of a number left.
+#[derive(Debug, Default)]
+pub struct Inherited {
+    pub number_state: NumberState,
+    /// The attempts of the last [`PAIR_WINDOW`](crate::pacing::PAIR_WINDOW).
+    pub attempts: Vec<PastAttempts>,
+}
+
 /// An event that the dispatcher handles.
 #[derive(Debug)]
 pub enum Event {
@@ -63,6 +75,12 @@ pub enum Event {
     DeadLettered(Uuid),
     /// Answers [`Effect::Record`].
     Recorded,
+    /// Answers [`Effect::CheckHealth`].
+    HealthChecked(HealthReport),
+    /// Answers [`Effect::Store`].
+    Stored,
+    /// Another process found something out about the number.
+    Reported(Report),
     /// The time that [`Dispatcher::next`] returned has come.
     Tick,
     /// Nothing more is claimed. The dispatcher [`is_done`](Dispatcher::is_done) after the last
@@ -83,6 +101,10 @@ pub enum Effect {
     DeadLetter(Uuid, Outgoing),
     /// Write outcomes to the ledger. At most one such write is under way.
     Record(Vec<Outcome>),
+    /// Ask the provider whether the number can send. At most one such call is under way.
+    CheckHealth,
+    /// Store the state of the number. At most one such write is under way.
+    Store(NumberState),
     Count(Count),
 }
 
@@ -121,6 +143,8 @@ pub struct Dispatcher {
     settings: Settings,
     gate: Gate,
     contents: Contents,
+    pairs: Pairs,
+    throughput: Throughput,
     /// The replies with a request or a dead letter under way.
     under_way: HashMap<Uuid, ClaimedReply>,
     /// The number of requests in flight.
@@ -131,7 +155,11 @@ pub struct Dispatcher {
     given_up: HashMap<Uuid, Outcome>,
     claiming: bool,
     recording: bool,
+    checking: bool,
+    storing: bool,
     stopping: bool,
+    /// The time of the last event.
+    now: Timestamp,
     /// The time of the next claim.
     claim_at: Timestamp,
     effects: Vec<Effect>,
@@ -139,18 +167,23 @@ pub struct Dispatcher {
 
 impl Dispatcher {
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: Settings, inherited: Inherited, now: Timestamp) -> Self {
         Self {
-            settings,
-            gate: Gate::default(),
+            gate: Gate::new(inherited.number_state, now),
             contents: Contents::default(),
+            pairs: Pairs::new(inherited.attempts, now),
+            throughput: Throughput::new(settings.limits.throughput),
+            settings,
             under_way: HashMap::new(),
             sending: 0,
             outcomes: Vec::new(),
             given_up: HashMap::new(),
             claiming: false,
             recording: false,
+            checking: false,
+            storing: false,
             stopping: false,
+            now,
             claim_at: Timestamp::default(),
             effects: Vec::new(),
         }
@@ -158,6 +191,7 @@ impl Dispatcher {
 
     /// Handles `event` and returns the effects to carry out.
     pub fn handle(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {
+        self.now = now;
         match event {
             Event::Written => self.claim_at = now,
             Event::Claimed(replies, next_due) => {
@@ -183,10 +217,21 @@ impl Dispatcher {
                 // The lead's next reply may go now.
                 self.claim_at = now;
             }
+            Event::HealthChecked(report) => {
+                self.checking = false;
+                if let Some(throughput) = report.throughput {
+                    self.throughput.allow(throughput);
+                }
+                self.gate.checked(&report.health, now);
+            }
+            Event::Stored => self.storing = false,
+            Event::Reported(report) => self.reported(report, now),
             Event::Tick => {}
             Event::Stop => self.stopping = true,
         }
         self.record();
+        self.check(now);
+        self.store();
         self.claim(now);
         std::mem::take(&mut self.effects)
     }
@@ -194,21 +239,32 @@ impl Dispatcher {
     /// Returns the next time at which there is something to do without an event.
     #[must_use]
     pub fn next(&self) -> Option<Timestamp> {
-        if self.stopping || self.claiming || self.recording {
+        if self.stopping {
             return None;
         }
-        let at = match self.gate.admission(self.claim_at) {
-            Admission::None(until) => until,
-            Admission::All | Admission::Probe => self.claim_at,
-        };
-        // Otherwise the answer of a request comes first.
-        (self.free(at) > 0).then_some(at)
+        let check_at = (!self.checking).then(|| self.gate.check_at());
+        check_at.into_iter().chain(self.next_claim()).min()
     }
 
-    /// Returns the reason why the number is stopped.
+    fn next_claim(&self) -> Option<Timestamp> {
+        // Otherwise the answer of a request comes first.
+        let waits = self.claiming || self.recording || self.slots() == 0;
+        let mut at = self.claim_at.max(self.now);
+        if let Admission::NotBefore(until) = self.gate.admission(at) {
+            at = until;
+        }
+        match self.gate.admission(at) {
+            _ if waits => None,
+            Admission::All => Some(at.max(self.throughput.next(at))),
+            Admission::Alone => (self.sending == 0).then_some(at),
+            Admission::NotBefore(_) | Admission::Paused => None,
+        }
+    }
+
+    /// Returns why the number is paused.
     #[must_use]
-    pub fn stopped(&self) -> Option<&str> {
-        self.gate.stopped()
+    pub const fn paused(&self) -> Option<&Pause> {
+        self.gate.paused()
     }
 
     /// Returns the templates and forms that are stopped.
@@ -229,17 +285,56 @@ impl Dispatcher {
         self.stopping
             && !self.claiming
             && !self.recording
+            && !self.storing
             && self.under_way.is_empty()
             && self.outcomes.is_empty()
     }
 
+    /// Returns how many requests may start, as far as their number is concerned.
+    fn slots(&self) -> usize {
+        let in_flight = self.sending + self.gate.unanswered();
+        self.settings.limits.concurrency.saturating_sub(in_flight)
+    }
+
     /// Returns how many replies may be claimed.
     fn free(&self, now: Timestamp) -> usize {
-        let in_flight = self.sending + self.gate.unanswered();
         match self.gate.admission(now) {
-            Admission::All => self.settings.limits.concurrency.saturating_sub(in_flight),
-            Admission::Probe if self.sending == 0 => 1,
-            Admission::Probe | Admission::None(_) => 0,
+            Admission::All => self.slots().min(self.throughput.available(now)),
+            Admission::Alone if self.sending == 0 => 1,
+            Admission::Alone | Admission::NotBefore(_) | Admission::Paused => 0,
+        }
+    }
+
+    /// Asks for the number's health when it is time.
+    fn check(&mut self, now: Timestamp) {
+        if !self.stopping && !self.checking && self.gate.check_at() <= now {
+            self.checking = true;
+            self.gate.checks(now);
+            self.effects.push(Effect::CheckHealth);
+        }
+    }
+
+    fn store(&mut self) {
+        if !self.storing
+            && let Some(number_state) = self.gate.take_change()
+        {
+            self.storing = true;
+            self.effects.push(Effect::Store(number_state));
+        }
+    }
+
+    /// Applies what another process found out: a status that came later, or a notice.
+    fn reported(&mut self, report: Report, now: Timestamp) {
+        match report.class {
+            Some(Class::PauseNumber) => {
+                let reason = outcome::pause_reason("a message that WhatsApp had accepted failed");
+                self.gate.pause(Cause::Refused, report.code, reason, now);
+            }
+            Some(Class::ThrottleNumber) => {
+                self.throughput.throttle(now);
+                self.gate.throttle(None, (self.settings.draw)(), now);
+            }
+            _ => self.gate.check(now),
         }
     }
 
@@ -310,17 +405,19 @@ impl Dispatcher {
             });
         match request {
             Ok((request, content)) => {
-                if let Err(stop) = self.contents.admit(claimed.token, content, now) {
+                if let Err((at, class, code)) = self.admit(&claimed, content, now) {
                     self.outcomes.push(Outcome {
-                        due_at: until(stop.until, claimed.expires_at),
-                        class: Some(stop.class),
-                        code: stop.code,
-                        reason: Some(stop.class.advice().to_owned()),
+                        due_at: until(at, claimed.expires_at),
+                        class: Some(class),
+                        code,
+                        reason: Some(class.advice().to_owned()),
                         ..unsent(claimed.state)
                     });
                     return;
                 }
-                self.gate.probe(now);
+                self.pairs.count(&claimed.lead_id, now);
+                self.throughput.take(now);
+                self.gate.sends();
                 self.sending += 1;
                 self.effects.push(Effect::Send(claimed.token, request));
                 self.under_way.insert(claimed.token, claimed);
@@ -330,6 +427,34 @@ impl Dispatcher {
                 self.fail(claimed, outcome, Class::Unsendable, &problem);
             }
         }
+    }
+
+    /// Checks whether a claimed reply may go now.
+    ///
+    /// # Errors
+    /// Returns until when it waits, and why.
+    fn admit(
+        &mut self,
+        claimed: &ClaimedReply,
+        content: Content,
+        now: Timestamp,
+    ) -> Result<(), (Timestamp, Class, Option<i64>)> {
+        // The number may have paused since the claim.
+        match self.gate.admission(now) {
+            Admission::All => {}
+            Admission::Alone if self.sending == 0 => {}
+            Admission::NotBefore(at) => return Err((at, Class::ThrottleNumber, None)),
+            Admission::Alone | Admission::Paused => {
+                let code = self.gate.paused().and_then(|pause| pause.code);
+                return Err((now, Class::PauseNumber, code));
+            }
+        }
+        let throttled = |at| (at, Class::ThrottlePair, None);
+        self.pairs.check(&claimed.lead_id, now).map_err(throttled)?;
+        let stopped = |stop: Stop| (stop.until, stop.class, stop.code);
+        self.contents
+            .admit(claimed.token, content, now)
+            .map_err(stopped)
     }
 
     /// Applies the answer of a request.
@@ -350,6 +475,9 @@ impl Dispatcher {
         };
         let limits = self.settings.limits;
         let next = outcome::apply(answer, &mut attempts, &mut self.gate, limits);
+        if class == Some(Class::ThrottleNumber) {
+            self.throughput.throttle(now);
+        }
         if class == Some(Class::UnknownOutcome) {
             self.effects.push(Effect::Count(Count::Unknown));
         }

@@ -9,6 +9,7 @@ use reqwest::{Client, Response, Url};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::health::{self, Health, HealthReport};
 use crate::request::Request;
 use crate::send_result::{GraphError, SendResult};
 
@@ -92,7 +93,7 @@ impl Graph {
     pub async fn send(&self, request: &Request) -> SendResult {
         let sent = self
             .client
-            .post(self.url(&request.number))
+            .post(self.url(&[&request.number, "messages"]))
             .bearer_auth(self.token.expose())
             .json(&request.body)
             .send()
@@ -105,14 +106,23 @@ impl Graph {
         }
     }
 
-    /// Returns `{base}/{version}/{number}/messages`, with each part as one segment whatever it
-    /// holds.
-    fn url(&self, number: &str) -> Url {
+    /// Asks whether `number` can send, and how fast.
+    pub async fn health(&self, number: &str) -> HealthReport {
+        let mut url = self.url(&[number]);
+        url.query_pairs_mut().append_pair("fields", health::FIELDS);
+        let request = self.client.get(url).bearer_auth(self.token.expose());
+        match request.send().await {
+            Ok(response) if response.status().is_success() => health::read(&body(response).await),
+            Ok(response) => health::refused(graph_error(response).await).into(),
+            Err(_) => Health::NoAnswer.into(),
+        }
+    }
+
+    /// Returns `{base}/{version}/{path}`, with each part as one segment whatever it holds.
+    fn url(&self, path: &[&str]) -> Url {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
-            segments
-                .pop_if_empty()
-                .extend([self.version.as_str(), number, "messages"]);
+            segments.pop_if_empty().push(&self.version).extend(path);
         }
         url
     }
@@ -183,12 +193,13 @@ mod tests {
     use axum::extract::Path;
     use axum::http::HeaderMap;
     use axum::response::{IntoResponse, Redirect, Response};
-    use axum::routing::post;
+    use axum::routing::{get, post};
     use leadstream_service::Secret;
     use serde_json::{Value, json};
     use tokio::net::TcpListener;
 
     use super::{Graph, Request};
+    use crate::health::Health;
     use crate::send_result::{GraphError, SendResult};
 
     type ReceivedRequests = Arc<Mutex<Vec<(String, String, String, Value)>>>;
@@ -214,10 +225,15 @@ mod tests {
                 .to_string()
                 .into_response(),
             "cut" => r#"{"messages":[{"id":"wam"#.into_response(),
-            "huge" => json!({ "padding": "x".repeat(5 << 20), "messages": [{ "id": "wamid.1" }] })
-                .to_string()
-                .into_response(),
-            "huge-page" => error(502, json!("x".repeat(5 << 20))),
+            "huge" => {
+                let padding = "x".repeat(5 << 20);
+                format!("{{\"padding\":\"{padding}\",\"messages\":[{{\"id\":\"wamid.1\"}}]}}")
+                    .into_response()
+            }
+            "huge-page" => {
+                let status = axum::http::StatusCode::BAD_GATEWAY;
+                (status, [("retry-after", "7")], "x".repeat(5 << 20)).into_response()
+            }
             "text-code" => error(
                 400,
                 json!({ "error": { "code": "131026", "error_subcode": "x" } }),
@@ -250,7 +266,22 @@ mod tests {
                 .push((version, number.clone(), token, body));
             answer(&number).await
         };
-        let app = Router::new().route("/{version}/{number}/messages", post(messages));
+        let health = async |Path((_, number)): Path<(String, String)>,
+                            headers: HeaderMap,
+                            uri: axum::http::Uri| {
+            let query = uri.query().unwrap_or_default();
+            assert!(query.starts_with("fields=health_status"), "{query}");
+            assert_eq!(headers["authorization"], "Bearer token");
+            match &*number {
+                "501" => json!({ "id": "501", "throughput": { "level": "HIGH" } })
+                    .to_string()
+                    .into_response(),
+                other => answer(other).await,
+            }
+        };
+        let app = Router::new()
+            .route("/{version}/{number}/messages", post(messages))
+            .route("/{version}/{number}", get(health));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, app).await });
@@ -327,6 +358,24 @@ mod tests {
             refused(429, None, None, Some(3600)),
             "no answer stops a number for longer than an hour"
         );
+    }
+
+    #[tokio::test]
+    async fn a_health_call_reads_the_number_and_survives_any_answer() {
+        let (graph, _) = start().await;
+        let report = graph.health("501").await;
+        assert_eq!(report.health, Health::Available);
+        assert_eq!(report.throughput, Some(1_000));
+        for (number, expected) in [
+            ("refuses", Health::Unreadable),
+            ("redirects", Health::Unreadable),
+            ("page", Health::Unreadable),
+            ("huge", Health::Unreadable),
+            ("proxy", Health::NoAnswer),
+            ("hangs", Health::NoAnswer),
+        ] {
+            assert_eq!(graph.health(number).await.health, expected, "{number}");
+        }
     }
 
     #[tokio::test]

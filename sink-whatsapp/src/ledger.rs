@@ -21,6 +21,7 @@ mod sql;
 mod tests;
 
 pub(crate) use arrivals::Written;
+pub(crate) use numbers::OwnedNumber;
 
 /// The table that records the ledger's migrations.
 pub const MIGRATIONS: &str = "whatsapp_migrations";

@@ -7,11 +7,15 @@
 pub mod consume;
 pub mod dispatch;
 pub mod graph;
+pub mod health;
 mod ledger;
 #[cfg(test)]
 mod memory_ledger;
 pub mod metrics;
+mod notices;
+pub mod number_state;
 mod numbers;
+pub mod pacing;
 pub mod reply_row;
 pub mod request;
 pub mod send_result;
@@ -25,7 +29,9 @@ use std::time::Duration;
 use leadstream_kafka::consumer::{ConsumeError, ConsumerOptions};
 use leadstream_kafka::dead_letter::PoisonLimit;
 use leadstream_kafka::producer::ProduceError;
-use leadstream_kafka::{ConsumerLoop, Intake, IntakeError, KafkaArgs, Producer};
+use leadstream_kafka::{
+    ConsumerHandle, ConsumerLoop, Intake, IntakeError, KafkaArgs, Producer, RecordWriter,
+};
 use leadstream_schemas::{Timestamp, Topic};
 use leadstream_service::config::{DatabaseArgs, GraphArgs, duration};
 use leadstream_service::database::DatabaseError;
@@ -43,19 +49,22 @@ use graph::Graph;
 use ledger::Ledger;
 pub use ledger::{MIGRATIONS, migrate};
 use metrics::Metrics;
+use notices::NoticeWriter;
 use numbers::Numbers;
 use sender::{SendError, SenderParts};
 use wakers::Wakers;
 
 const SERVICE: &str = "sink-whatsapp";
-/// Replies that may wait in memory before Kafka is read no further.
-const WAITING_REPLIES: usize = 4_000;
+/// The consumer group of the notices.
+const NOTICES: &str = "sink-whatsapp-notices";
+/// Records of a topic that may wait in memory before Kafka is read no further.
+const WAITING_RECORDS: usize = 4_000;
 const WAITING_BYTES: usize = 16 << 20;
-/// The most replies that one transaction writes.
+/// The most records that are written at once.
 const BATCH: usize = 1_000;
 /// How long a revoked partition may drain.
 const DRAIN: Duration = Duration::from_secs(10);
-/// Connections of the intake and of the senders.
+/// Connections of the intakes and of the senders.
 const CONNECTIONS: u32 = 8;
 /// How long the result of a reply is kept. Kafka keeps the records for 14 days, and a webhook may be
 /// repeated for 10.
@@ -101,6 +110,14 @@ pub struct SendArgs {
         value_parser = clap::value_parser!(u16).range(1..=1000)
     )]
     pub sink_whatsapp_concurrency: u16,
+    /// Messages that a business number sends per second; without it 80 % of what Meta allows it
+    #[arg(
+        long,
+        env = "SINK_WHATSAPP_THROUGHPUT",
+        value_name = "COUNT",
+        value_parser = clap::value_parser!(u32).range(1..=100_000)
+    )]
+    pub sink_whatsapp_throughput: Option<u32>,
 }
 
 /// The reason why the service stopped. A fault that waiting resolves does not stop it.
@@ -147,28 +164,21 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     if checked.is_none() {
         return Ok(());
     }
-    let options = ConsumerOptions {
-        topic: args.kafka.topic(Topic::LeadReplies),
-        group: args.kafka.group(SERVICE),
-        client_id: format!("leadstream-{SERVICE}-{}", Uuid::new_v4()),
-        worker_bytes: WAITING_BYTES,
-        worker_records: WAITING_REPLIES,
-        drain: DRAIN,
-    };
-    let producer = Producer::new(&args.kafka, &options.client_id, None)?;
-    let dead_letters: Arc<str> = Topic::LeadReplies
-        .dead_letters(&args.kafka.topic_prefix)
-        .into();
+    let client_id = format!("leadstream-{SERVICE}-{}", Uuid::new_v4());
+    let producer = Producer::new(&args.kafka, &client_id, None)?;
     let metrics = Arc::new(Metrics::new(&[]));
     let wakers = Wakers::default();
     let numbers = Numbers::new(
         SenderParts {
             settings: Settings {
-                topic: options.topic.as_str().into(),
-                dead_letters: Arc::clone(&dead_letters),
+                topic: args.kafka.topic(Topic::LeadReplies).into(),
+                dead_letters: Topic::LeadReplies
+                    .dead_letters(&args.kafka.topic_prefix)
+                    .into(),
                 limits: Limits {
                     concurrency: args.send.sink_whatsapp_concurrency.into(),
                     poison: PoisonLimit::default(),
+                    throughput: args.send.sink_whatsapp_throughput,
                 },
                 draw: rand::random::<f64>,
             },
@@ -182,39 +192,87 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         wakers.clone(),
         context.clone(),
     );
-    let (sender, events) = mpsc::unbounded_channel();
-    let (consumer, handle) = ConsumerLoop::new(&args.kafka, &options, vec![sender])?;
-    let intake = Intake {
-        writer: ReplyWriter {
-            ledger: ledger.clone(),
-            wakers,
-            metrics,
-        },
-        handle,
-        producer,
-        context: context.clone(),
-        service: SERVICE,
-        part: "replies",
-        dead_letters,
-        batch: BATCH,
-        remedy: "Set the group's offset by hand (kafka-consumer-groups --reset-offsets)",
-    };
-    let ended = CancellationToken::new();
     let mut tasks: JoinSet<Result<(), Error>> = JoinSet::new();
+    let replies = ReplyWriter {
+        ledger: ledger.clone(),
+        wakers: wakers.clone(),
+        metrics,
+    };
+    let notices = NoticeWriter {
+        ledger: ledger.clone(),
+        wakers,
+    };
+    let intakes = Intakes {
+        kafka: &args.kafka,
+        client_id: &client_id,
+        producer,
+        context: &context,
+    };
+    intakes.spawn(&mut tasks, Topic::LeadReplies, SERVICE, "replies", replies)?;
+    let topic = Topic::ProviderNotices;
+    intakes.spawn(&mut tasks, topic, NOTICES, "notices", notices)?;
     tasks.spawn(numbers.run());
     tasks.spawn(purge(ledger, context.shutdown.clone()));
-    {
-        let ended = ended.clone();
-        tasks.spawn(async move { Ok(intake.run(events, ended).await?) });
-    }
-    let shutdown = context.shutdown.clone();
-    tasks.spawn(async move {
-        let _ended = ended.drop_guard();
-        Ok(consumer.run(shutdown).await?)
-    });
     context.health.ready("start");
-    tracing::info!(topic = options.topic, "replies are sent");
+    tracing::info!("replies are sent");
     lifecycle::join(tasks, &context.shutdown).await
+}
+
+/// What the intakes of the service share.
+struct Intakes<'a> {
+    kafka: &'a KafkaArgs,
+    client_id: &'a str,
+    producer: Producer,
+    context: &'a Context,
+}
+
+impl Intakes<'_> {
+    /// Starts to write the records of `topic` by `writer`. `group` names the group, and `part` the
+    /// intake.
+    fn spawn<W>(
+        &self,
+        tasks: &mut JoinSet<Result<(), Error>>,
+        topic: Topic,
+        group: &str,
+        part: &'static str,
+        writer: W,
+    ) -> Result<ConsumerHandle, Error>
+    where
+        W: RecordWriter<Error = DatabaseError> + Sync,
+    {
+        let options = ConsumerOptions {
+            topic: self.kafka.topic(topic),
+            group: self.kafka.group(group),
+            client_id: format!("{}-{part}", self.client_id),
+            worker_bytes: WAITING_BYTES,
+            worker_records: WAITING_RECORDS,
+            drain: DRAIN,
+        };
+        let (sender, events) = mpsc::unbounded_channel();
+        let (consumer, handle) = ConsumerLoop::new(self.kafka, &options, vec![sender])?;
+        let intake = Intake {
+            writer,
+            handle: handle.clone(),
+            producer: self.producer.clone(),
+            context: self.context.clone(),
+            service: SERVICE,
+            part,
+            dead_letters: topic.dead_letters(&self.kafka.topic_prefix).into(),
+            batch: BATCH,
+            remedy: "Set the group's offset by hand (kafka-consumer-groups --reset-offsets)",
+        };
+        let ended = CancellationToken::new();
+        {
+            let ended = ended.clone();
+            tasks.spawn(async move { Ok(intake.run(events, ended).await?) });
+        }
+        let shutdown = self.context.shutdown.clone();
+        tasks.spawn(async move {
+            let _ended = ended.drop_guard();
+            Ok(consumer.run(shutdown).await?)
+        });
+        Ok(handle)
+    }
 }
 
 /// Deletes the results of old replies until shutdown.

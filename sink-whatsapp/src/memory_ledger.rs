@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::consume::plan::{Arrival, OpenReply, Plan, plan};
 use crate::dispatch::Outcome;
+use crate::pacing::{PAIR_WINDOW, PastAttempts};
 use crate::reply_row::{Attempts, ClaimedReply, ReplyState};
 use crate::send_result::Class;
 use crate::time::after;
@@ -61,6 +62,7 @@ pub(crate) struct Row {
     pub(crate) lease: Option<Uuid>,
     pub(crate) is_leased: bool,
     pub(crate) class: Option<Class>,
+    pub(crate) updated_at: Timestamp,
     pub(crate) reason: Option<String>,
 }
 
@@ -98,12 +100,15 @@ impl MemoryLedger {
                 lease: None,
                 is_leased: false,
                 class: None,
+                updated_at: now,
                 reason: None,
             };
             self.rows.insert(new.row.token, row);
         }
         for changed in &plan.changed {
-            self.rows.get_mut(&changed.token).unwrap().open = changed.clone();
+            let row = self.rows.get_mut(&changed.token).unwrap();
+            row.open = changed.clone();
+            row.updated_at = now;
         }
         plan
     }
@@ -143,7 +148,7 @@ impl MemoryLedger {
         due.sort_unstable();
         due.truncate(limit);
         let due: Vec<Uuid> = due.into_iter().map(|(_, _, _, token)| token).collect();
-        self.lease(&due, process)
+        self.lease(&due, process, now)
     }
 
     /// Claims `tokens`, after a check that they may be claimed and that no more urgent ones are due.
@@ -169,10 +174,10 @@ impl MemoryLedger {
         found.sort_unstable();
         assert_eq!(found, expected);
         assert!(tokens.iter().all(|token| self.is_first(&self.rows[token])));
-        self.lease(tokens, process)
+        self.lease(tokens, process, now)
     }
 
-    fn lease(&mut self, tokens: &[Uuid], process: Uuid) -> Vec<ClaimedReply> {
+    fn lease(&mut self, tokens: &[Uuid], process: Uuid, now: Timestamp) -> Vec<ClaimedReply> {
         tokens
             .iter()
             .map(|&token| {
@@ -180,6 +185,7 @@ impl MemoryLedger {
                 let state = row.open.state;
                 row.open.state = ReplyState::Sending;
                 row.attempts.made += 1;
+                row.updated_at = now;
                 row.lease = Some(process);
                 row.is_leased = true;
                 ClaimedReply {
@@ -205,6 +211,15 @@ impl MemoryLedger {
             .map(|row| row.open.due_at)
             .filter(|due| *due > now)
             .min()
+    }
+
+    pub(crate) fn past_attempts(&self, number: &str, now: Timestamp) -> Vec<PastAttempts> {
+        let rows = self.rows.values().filter(|row| {
+            let recent = after(row.updated_at, PAIR_WINDOW) > now;
+            row.reply.number == number && row.attempts.made > 0 && recent
+        });
+        rows.map(|row| (row.open.lead_id.clone(), row.updated_at, row.attempts.made))
+            .collect()
     }
 
     pub(crate) fn record(
@@ -239,6 +254,7 @@ impl MemoryLedger {
             row.open.unknown_since = outcome.unknown_since;
             row.is_leased = false;
             row.class = outcome.class;
+            row.updated_at = now;
             row.reason.clone_from(&outcome.reason);
             states.push(row.open.state);
         }
@@ -263,6 +279,7 @@ impl MemoryLedger {
                 _ => ReplyState::Unknown,
             };
             row.attempts.unknown += 1;
+            row.updated_at = now;
             row.open.unknown_since = Some(now);
             row.open.due_at = match row.open.ends_as {
                 None => until,

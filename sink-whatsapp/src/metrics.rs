@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leadstream_service::metric_table;
-use leadstream_service::metrics::{ByLabel, Counter, Gauge, Histogram, Metric};
+use leadstream_service::metrics::{ByLabel, Counter, Gauge, Histogram, Metric, Open};
 
 use crate::consume::plan::Plan;
 use crate::dispatch::Count;
@@ -36,8 +36,10 @@ metric_table! {
         /// Replies that wait to be sent or are being sent, of the numbers that this process sends from.
         /// Further ones that Kafka holds are in `leadstream_consumer_lag_records`.
         waiting: Gauge = "leadstream_sink_whatsapp_waiting_replies";
-        /// Business numbers that send nothing until they work again.
-        stopped_numbers: Gauge = "leadstream_sink_whatsapp_stopped_numbers";
+        /// Business numbers of this process that send nothing until they work again.
+        paused_numbers: Gauge = "leadstream_sink_whatsapp_paused_numbers";
+        /// Whether a business number sends nothing until it works again: 1 or 0.
+        paused: Open<Gauge> = "leadstream_sink_whatsapp_number_paused" (number: "a business number");
         /// Templates and forms that no number sends until they work again.
         stopped_templates: Gauge = "leadstream_sink_whatsapp_stopped_templates";
     }
@@ -92,8 +94,12 @@ impl Metrics {
         self.in_flight.increment(as_f64(now) - as_f64(before));
     }
 
-    pub fn stopped(&self, numbers: usize) {
-        self.stopped_numbers.set(as_f64(numbers));
+    pub fn paused_numbers(&self, numbers: usize) {
+        self.paused_numbers.set(as_f64(numbers));
+    }
+
+    pub fn paused(&self, number: &str, is_paused: bool) {
+        self.paused.with(number).set(f64::from(u8::from(is_paused)));
     }
 
     /// Sets the stopped templates and forms of one number, of which `before` were counted.

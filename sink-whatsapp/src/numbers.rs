@@ -10,8 +10,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::Error;
+use crate::dispatch::Inherited;
 use crate::dispatch::outcome::UNKNOWN_PAUSE;
-use crate::sender::{Ownership, SendError, Sender, SenderParts};
+use crate::ledger::OwnedNumber;
+use crate::number_state::Report;
+use crate::sender::{Links, Ownership, SendError, Sender, SenderParts};
 use crate::time::after;
 use crate::wakers::Wakers;
 
@@ -27,8 +30,9 @@ const HEALTH: &str = "whatsapp";
 /// A number that this process owns.
 struct Owned {
     ownership: watch::Sender<Ownership>,
-    stopped: watch::Receiver<Option<String>>,
-    /// The reason why it is stopped, as logged.
+    reports: watch::Sender<Option<Report>>,
+    paused: watch::Receiver<Option<String>>,
+    /// The reason why it is paused, as logged.
     logged: Option<String>,
 }
 
@@ -102,7 +106,11 @@ impl Numbers {
         let asked = Instant::now();
         let renewed = ledger.renew(process, self.lease).await?;
         for (number, owned) in &self.owned {
-            let ownership = if renewed.contains(number) {
+            let renewed = renewed.iter().find(|it| it.number == *number);
+            let ownership = if let Some(renewed) = renewed {
+                owned.reports.send_if_modified(|known| {
+                    std::mem::replace(known, renewed.report) != renewed.report
+                });
                 Ownership::Until(asked + self.lease)
             } else {
                 tracing::warn!(number, "another process sends from the number now");
@@ -111,14 +119,17 @@ impl Numbers {
             owned.ownership.send_replace(ownership);
         }
         let asked = Instant::now();
-        let Some(number) = ledger.acquire(process, self.lease).await? else {
+        let Some(acquired) = ledger.acquire(process, self.lease).await? else {
+            let renewed: Vec<String> = renewed.into_iter().map(|it| it.number).collect();
             let waiting = ledger.count_queued(&renewed).await?;
             self.parts.metrics.waiting(waiting);
             return Ok(false);
         };
+        let number = &acquired.owned.number;
         let now = Timestamp::now();
+        let inherited = ledger.inherit(number, acquired.number_state, now).await?;
         let until = after(now, UNKNOWN_PAUSE);
-        let unknown = ledger.take_over(process, &number, until, now).await?;
+        let unknown = ledger.take_over(process, number, until, now).await?;
         if unknown > 0 {
             tracing::warn!(
                 number,
@@ -126,20 +137,23 @@ impl Numbers {
                 "replies were being sent when their process ended; WhatsApp may have accepted them"
             );
         }
-        self.start(number, Ownership::Until(asked + self.lease));
+        let ownership = Ownership::Until(asked + self.lease);
+        self.start(acquired.owned, inherited, ownership);
         Ok(true)
     }
 
-    fn start(&mut self, number: String, ownership: Ownership) {
+    fn start(&mut self, owned: OwnedNumber, inherited: Inherited, ownership: Ownership) {
+        let OwnedNumber { number, report } = owned;
         let (ownership, ownership_of_sender) = watch::channel(ownership);
-        let (stopped_by_sender, stopped) = watch::channel(None);
-        let sender = Sender::new(
-            self.parts.clone(),
-            &number,
-            self.wakers.add(&number),
-            ownership_of_sender,
-            stopped_by_sender,
-        );
+        let (reports, reports_of_sender) = watch::channel(report);
+        let (paused_by_sender, paused) = watch::channel(None);
+        let links = Links {
+            ownership: ownership_of_sender,
+            reports: reports_of_sender,
+            paused: paused_by_sender,
+        };
+        let wake = self.wakers.add(&number);
+        let sender = Sender::new(self.parts.clone(), &number, inherited, wake, links);
         tracing::info!(number, "replies of the number are sent");
         let name = number.clone();
         self.senders
@@ -148,7 +162,8 @@ impl Numbers {
             number,
             Owned {
                 ownership,
-                stopped,
+                reports,
+                paused,
                 logged: None,
             },
         );
@@ -163,6 +178,7 @@ impl Numbers {
             return Ok(());
         }
         self.owned.remove(&number);
+        self.parts.metrics.paused(&number, false);
         self.wakers.remove(&number);
         // A lease that is not released ends by itself.
         if let Err(error) = self.parts.ledger.release(self.parts.process, &number).await {
@@ -171,27 +187,28 @@ impl Numbers {
         Ok(())
     }
 
-    /// Logs which numbers stopped or send again. The service is ready while any number works.
+    /// Logs which numbers paused or send again. The service is ready while any number works.
     fn report(&mut self) {
-        let mut stopped = Vec::new();
+        let mut paused = Vec::new();
         for (number, owned) in &mut self.owned {
-            let reason = owned.stopped.borrow_and_update().clone();
+            let reason = owned.paused.borrow_and_update().clone();
             if reason != owned.logged {
                 match &reason {
                     Some(reason) => {
-                        tracing::error!(number, reason, "a whatsapp number is stopped");
+                        tracing::error!(number, reason, "a whatsapp number is paused");
                     }
                     None => tracing::info!(number, "a whatsapp number sends again"),
                 }
                 owned.logged.clone_from(&reason);
             }
-            stopped.extend(reason.map(|reason| format!("number {number}: {reason}")));
+            self.parts.metrics.paused(number, reason.is_some());
+            paused.extend(reason.map(|reason| format!("number {number}: {reason}")));
         }
-        self.parts.metrics.stopped(stopped.len());
+        self.parts.metrics.paused_numbers(paused.len());
         let health = &self.context.health;
-        if !stopped.is_empty() && stopped.len() == self.owned.len() {
-            let stopped = stopped.join("; ");
-            health.unready(HEALTH, format!("all numbers are stopped; {stopped}"));
+        if !paused.is_empty() && paused.len() == self.owned.len() {
+            let paused = paused.join("; ");
+            health.unready(HEALTH, format!("all numbers are paused; {paused}"));
         } else {
             health.ready(HEALTH);
         }

@@ -195,6 +195,33 @@ impl Class {
         Self::UnknownOutcome,
     ];
 
+    /// Every class.
+    pub const ALL: [Self; 17] = [
+        Self::Retry,
+        Self::ThrottlePair,
+        Self::ThrottleNumber,
+        Self::PauseNumber,
+        Self::StopTemplate,
+        Self::StopForm,
+        Self::Undecodable,
+        Self::Unsendable,
+        Self::Refused,
+        Self::UnknownCode,
+        Self::WindowClosed,
+        Self::Unreachable,
+        Self::MarketingLimit,
+        Self::MarketingOptOut,
+        Self::Experiment,
+        Self::Exhausted,
+        Self::UnknownOutcome,
+    ];
+
+    /// Returns the class of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == name)
+    }
+
     /// Returns a short, machine-readable name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -17,10 +17,11 @@ use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use crate::dispatch::contents::{Content, Stop};
-use crate::dispatch::{Dispatcher, Effect, Event, Outcome, Settings};
+use crate::dispatch::{Dispatcher, Effect, Event, Inherited, Outcome, Settings};
 use crate::graph::Graph;
 use crate::ledger::{Lease, Ledger};
 use crate::metrics::Metrics;
+use crate::number_state::Report;
 use crate::send_result::SendResult;
 use crate::time::after;
 
@@ -61,6 +62,13 @@ pub(crate) struct SenderParts {
     pub(crate) timeout: Duration,
 }
 
+/// What connects a sender with the manager of the numbers.
+pub(crate) struct Links {
+    pub(crate) ownership: watch::Receiver<Ownership>,
+    pub(crate) reports: watch::Receiver<Option<Report>>,
+    pub(crate) paused: watch::Sender<Option<String>>,
+}
+
 /// Sends the replies of one number.
 pub(crate) struct Sender {
     parts: SenderParts,
@@ -69,32 +77,35 @@ pub(crate) struct Sender {
     jobs: FuturesUnordered<Job>,
     wake: Arc<Notify>,
     ownership: watch::Receiver<Ownership>,
+    /// What other processes find out about the number.
+    reports: watch::Receiver<Option<Report>>,
     /// The requests in flight, as counted.
     sending: usize,
     /// The templates and forms that are stopped, as logged and counted.
     stopped_contents: BTreeMap<Content, Stop>,
-    /// The reason why the number is stopped, as the manager of the numbers reads it.
-    stopped: watch::Sender<Option<String>>,
+    /// The reason why the number is paused, as the manager of the numbers reads it.
+    paused: watch::Sender<Option<String>>,
 }
 
 impl Sender {
     pub(crate) fn new(
         parts: SenderParts,
         number: &str,
+        inherited: Inherited,
         wake: Arc<Notify>,
-        ownership: watch::Receiver<Ownership>,
-        stopped: watch::Sender<Option<String>>,
+        links: Links,
     ) -> Self {
         Self {
-            dispatcher: Dispatcher::new(parts.settings.clone()),
+            dispatcher: Dispatcher::new(parts.settings.clone(), inherited, Timestamp::now()),
             number: number.into(),
             jobs: FuturesUnordered::new(),
             parts,
             wake,
-            ownership,
+            ownership: links.ownership,
+            reports: links.reports,
             sending: 0,
             stopped_contents: BTreeMap::new(),
-            stopped,
+            paused: links.paused,
         }
     }
 
@@ -124,6 +135,10 @@ impl Sender {
             changed = self.ownership.changed() => {
                 let ends = changed.is_err() || *self.ownership.borrow() == Ownership::Ends;
                 Ok(if ends { Event::Stop } else { Event::Tick })
+            }
+            Ok(()) = self.reports.changed() => {
+                let report = *self.reports.borrow_and_update();
+                Ok(report.map_or(Event::Tick, Event::Reported))
             }
             () = self.wake.notified() => Ok(Event::Written),
             () = until(wake) => Ok(Event::Tick),
@@ -158,6 +173,22 @@ impl Sender {
                 Ok(Event::DeadLettered(token))
             }),
             Effect::Record(outcomes) => Box::pin(record(parts, outcomes)),
+            Effect::CheckHealth => {
+                let number = Arc::clone(&self.number);
+                Box::pin(async move { Ok(Event::HealthChecked(parts.graph.health(&number).await)) })
+            }
+            Effect::Store(number_state) => {
+                let number = Arc::clone(&self.number);
+                Box::pin(async move {
+                    let store = || {
+                        parts
+                            .ledger
+                            .store_number_state(parts.process, &number, &number_state)
+                    };
+                    AWAY.retry(store, DatabaseError::is_transient, warn).await?;
+                    Ok(Event::Stored)
+                })
+            }
             Effect::Count(count) => return self.parts.metrics.count(count),
         };
         self.jobs.push(job);
@@ -187,11 +218,11 @@ impl Sender {
         let sending = self.dispatcher.sending();
         self.parts.metrics.in_flight(sending, self.sending);
         self.sending = sending;
-        let stopped = self.dispatcher.stopped();
-        self.stopped.send_if_modified(|known| {
-            let changed = known.as_deref() != stopped;
+        let paused = self.dispatcher.paused().map(|pause| &*pause.reason);
+        self.paused.send_if_modified(|known| {
+            let changed = known.as_deref() != paused;
             if changed {
-                *known = stopped.map(str::to_owned);
+                *known = paused.map(str::to_owned);
             }
             changed
         });

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wakers {
     senders: Arc<Mutex<BTreeMap<String, Arc<Notify>>>>,
-    /// Notified when replies of a number without a sender were written.
+    /// Notified when replies of a number without a sender were written, or numbers were reported.
     pub(crate) unowned: Arc<Notify>,
 }
 
@@ -33,6 +33,11 @@ impl Wakers {
                 None => self.unowned.notify_one(),
             }
         }
+    }
+
+    /// Lets the manager of the numbers read what was reported about them.
+    pub(crate) fn renew(&self) {
+        self.unowned.notify_one();
     }
 
     fn senders(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Notify>>> {

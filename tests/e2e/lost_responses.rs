@@ -20,7 +20,7 @@ const CONCURRENCY: usize = 4;
 /// A business number that WhatsApp does not know.
 const UNKNOWN: &str = "106540352240000";
 const LEADS: usize = 16;
-/// Replies whose outcome may be unknown before the number stops.
+/// Replies whose outcome may be unknown before the number pauses.
 const MAX_UNKNOWN: usize = CONCURRENCY;
 
 /// The number of deliveries, by lead and text.
@@ -41,7 +41,7 @@ pub(crate) fn a_number_without_answers_stops_and_sends_no_reply_more_than_twice(
         let own = own.map(|(name, value)| (name.to_owned(), value));
         site.spawn_with(Service::SinkWhatsapp, SENDER, own.into())?;
         site.ready(SENDER).await?;
-        one_of_two_numbers_is_stopped(&site).await?;
+        one_of_two_numbers_is_paused(&site).await?;
 
         let may_have_one = lose_answers(&site).await?;
         let waiting: Vec<String> = (0..LEADS)
@@ -82,7 +82,7 @@ pub(crate) fn a_number_without_answers_stops_and_sends_no_reply_more_than_twice(
     })
 }
 
-/// Loses every answer until the number stops. Returns the leads that may have a reply.
+/// Loses every answer until the number pauses. Returns the leads that may have a reply.
 async fn lose_answers(site: &Site<'_>) -> anyhow::Result<BTreeSet<String>> {
     let client = site.sandbox.client()?;
     let lost = Effect::Close { applied: true };
@@ -91,7 +91,7 @@ async fn lose_answers(site: &Site<'_>) -> anyhow::Result<BTreeSet<String>> {
     for index in 0..LEADS {
         writes(site, &wa_id(index), "Hi").await?;
     }
-    stopped(site, 2).await?;
+    paused(site, 2).await?;
     let (status, text) = site.readiness(SENDER).await?;
     ensure!(
         status == 503 && text.contains("no answer"),
@@ -113,7 +113,7 @@ async fn next_owner_sends(
     taken_over: &String,
 ) -> anyhow::Result<Replies> {
     site.kill_and_respawn(SENDER).await?;
-    stopped(site, 1).await?;
+    paused(site, 1).await?;
     site.sandbox.client()?.clear_faults().await?;
     writes(site, &wa_id(LEADS), "Hi").await?;
     let heard = eventually(WITHIN, async || {
@@ -145,7 +145,7 @@ fn check_counts(heard: &Replies) -> anyhow::Result<()> {
 }
 
 /// Checks that the service is ready while another number works.
-async fn one_of_two_numbers_is_stopped(site: &Site<'_>) -> anyhow::Result<()> {
+async fn one_of_two_numbers_is_paused(site: &Site<'_>) -> anyhow::Result<()> {
     writes(site, "15559990100", "Hi").await?;
     eventually(WITHIN, async || {
         ensure!(heard(site).await?.len() == 1, "nobody is answered");
@@ -159,17 +159,17 @@ async fn one_of_two_numbers_is_stopped(site: &Site<'_>) -> anyhow::Result<()> {
         .text(&person, &wamid("unknown"), now, "Hi")
         .to_bytes();
     site.post(&webhook).await?;
-    stopped(site, 1).await?;
+    paused(site, 1).await?;
     let (status, text) = site.readiness(SENDER).await?;
     ensure!(status == 200, "{status} {text}");
     Ok(())
 }
 
-/// Waits until `count` numbers are stopped.
-async fn stopped(site: &Site<'_>, count: usize) -> anyhow::Result<()> {
+/// Waits until `count` numbers are paused.
+async fn paused(site: &Site<'_>, count: usize) -> anyhow::Result<()> {
     eventually(WITHIN, async || {
         let metrics = site.metrics(SENDER).await?;
-        let gauge = format!("leadstream_sink_whatsapp_stopped_numbers {count}\n");
+        let gauge = format!("leadstream_sink_whatsapp_paused_numbers {count}\n");
         ensure!(metrics.contains(&gauge), "no `{gauge}` in {metrics}");
         Ok(())
     })

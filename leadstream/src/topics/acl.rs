@@ -7,7 +7,10 @@ use super::Settings;
 /// The topics and groups that one service uses.
 struct Needs {
     service: &'static str,
-    reads: &'static [Topic],
+    /// The topics that it reads, and the group of each as [`KafkaArgs::group`] takes it.
+    ///
+    /// [`KafkaArgs::group`]: leadstream_kafka::KafkaArgs::group
+    reads: &'static [(Topic, &'static str)],
     writes: &'static [Topic],
     dead_letters: &'static [Topic],
     /// Topics whose dead letters it counts.
@@ -32,7 +35,7 @@ const NEEDS: &[Needs] = &[
     },
     Needs {
         service: "processor",
-        reads: &[Topic::LeadInputs],
+        reads: &[(Topic::LeadInputs, "processor")],
         // Inputs, too: a record under another of a lead's ids is forwarded to its home.
         writes: &[Topic::LeadInputs, Topic::LeadEvents, Topic::LeadReplies],
         dead_letters: &[Topic::LeadInputs],
@@ -40,16 +43,19 @@ const NEEDS: &[Needs] = &[
     },
     Needs {
         service: "sink-crm",
-        reads: &[Topic::LeadEvents],
+        reads: &[(Topic::LeadEvents, "sink-crm")],
         writes: &[],
         dead_letters: &[Topic::LeadEvents],
         counts: &Topic::ALL,
     },
     Needs {
         service: "sink-whatsapp",
-        reads: &[Topic::LeadReplies],
+        reads: &[
+            (Topic::LeadReplies, "sink-whatsapp"),
+            (Topic::ProviderNotices, "sink-whatsapp-notices"),
+        ],
         writes: &[],
-        dead_letters: &[Topic::LeadReplies],
+        dead_letters: &[Topic::LeadReplies, Topic::ProviderNotices],
         counts: &[],
     },
     // And the user of `leadstream lead`.
@@ -76,14 +82,14 @@ pub(super) fn commands(settings: &Settings) -> Vec<String> {
     let mut commands = Vec::new();
     for needs in NEEDS {
         commands.push(format!("# {}", needs.service));
-        for topic in needs.reads {
+        for (topic, group) in needs.reads {
             commands.push(format!(
                 "{base} --operation Read --operation Describe --topic '{}'",
                 topic.name(prefix)
             ));
             commands.push(format!(
                 "{base} --operation Read --group '{}'",
-                settings.kafka.group(needs.service)
+                settings.kafka.group(group)
             ));
         }
         let written = needs.writes.iter().map(|topic| topic.name(prefix));
@@ -137,6 +143,12 @@ mod tests {
         ));
         assert!(!find(
             "--operation Read --operation Describe --topic 't.message.statuses'"
+        ));
+        assert!(find(
+            "--operation Read --operation Describe --topic 't.provider.notices'"
+        ));
+        assert!(find(
+            "--operation Read --group 't.leadstream-sink-whatsapp-notices'"
         ));
         let counted = "--operation Describe --topic 't.provider.notices.dead-letters'";
         let counters = commands

@@ -1,8 +1,7 @@
 //! Decides whether a business number may send now. Pure.
 //!
-//! A throttled number waits. A stopped number lets one reply through from time to time, to probe
-//! whether it works again. While answers are missing, each probe may reach its person twice, so
-//! probes become rarer.
+//! A throttled number waits. A paused number sends nothing: calls for its health, which reach no
+//! person, find out whether it works again. Then one reply goes alone before the others.
 
 use std::time::Duration;
 
@@ -10,19 +9,23 @@ use leadstream_kafka::dead_letter::{PoisonCount, PoisonLimit};
 use leadstream_schemas::Timestamp;
 use leadstream_service::RetryPolicy;
 
+use crate::health::Health;
+use crate::number_state::{Cause, NumberState, Pause};
+use crate::send_result::{Class, ContentKind, classify};
 use crate::time::after;
 
-/// The pause between the replies that probe a stopped number.
+/// The time before the first probe of what is stopped. It doubles with each probe.
 pub const PROBE: Duration = Duration::from_secs(30);
-/// The longest pause between probes. While answers are missing the pause doubles up to here, which
-/// makes about 50 probes a day.
+/// The longest time between probes.
 pub const LONGEST_PROBE: Duration = Duration::from_secs(30 * 60);
-/// Refusals in a row with unknown codes that stop a number.
+/// The time between two health calls of a number that works.
+const HEARTBEAT: Duration = Duration::from_secs(3600);
+/// Refusals in a row with unknown codes that pause a number.
 const UNKNOWN_CODE_RUN: u32 = 5;
-/// Unknown outcomes in a row that stop a number.
+/// Unknown outcomes in a row that pause a number.
 const UNKNOWN_RUN: usize = 3;
-/// The shortest pause of a throttled number.
-const LEAST_PAUSE: Duration = Duration::from_secs(1);
+/// The shortest wait of a throttled number.
+const LEAST_WAIT: Duration = Duration::from_secs(1);
 const THROTTLE: RetryPolicy = RetryPolicy::new(Duration::from_secs(2), Duration::from_secs(60));
 
 /// What a number may send now.
@@ -30,17 +33,26 @@ const THROTTLE: RetryPolicy = RetryPolicy::new(Duration::from_secs(2), Duration:
 pub enum Admission {
     All,
     /// One reply, with no other request in flight.
-    Probe,
+    Alone,
     /// Nothing before this time.
-    None(Timestamp),
+    NotBefore(Timestamp),
+    /// Nothing before a health call succeeds.
+    Paused,
 }
 
 /// The state of one number.
 #[derive(Debug, Default)]
 pub struct Gate {
+    number_state: NumberState,
+    /// Whether the state has to be stored.
+    changed: bool,
+    /// Whether one reply may go alone: the first after a resume, or the probe of a number whose
+    /// health cannot be read.
+    alone: bool,
+    /// The time of the next health call while the number works.
+    heartbeat_at: Timestamp,
     /// No reply goes before this time.
-    closed_until: Timestamp,
-    stopped: Option<Stop>,
+    throttled_until: Timestamp,
     throttles: u32,
     refusals: PoisonCount,
     /// Refusals in a row with codes that are unknown.
@@ -50,95 +62,151 @@ pub struct Gate {
     last_accepted: Option<Timestamp>,
 }
 
-/// The reason why a number sends nothing.
-#[derive(Debug)]
-struct Stop {
-    reason: String,
-    cause: Cause,
-    /// The number of replies that probed it.
-    probes: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cause {
-    /// The provider refuses: a probe reaches no person.
-    Refused,
-    /// Answers are missing: a probe may reach its person.
-    Unanswered,
-}
-
-impl Stop {
-    fn interval(&self) -> Duration {
-        match self.cause {
-            Cause::Refused => PROBE,
-            Cause::Unanswered => PROBE
-                .saturating_mul(2_u32.saturating_pow(self.probes))
-                .min(LONGEST_PROBE),
+impl Gate {
+    /// Continues where the number's former owner stopped. Its health is read at once.
+    #[must_use]
+    pub fn new(mut number_state: NumberState, now: Timestamp) -> Self {
+        if let Some(pause) = &mut number_state.pause {
+            pause.probe_at = now;
+        }
+        Self {
+            alone: number_state.pause.is_none() && resumed_recently(&number_state, now),
+            number_state,
+            heartbeat_at: now,
+            ..Self::default()
         }
     }
-}
 
-impl Gate {
     /// Returns what the number may send now.
     #[must_use]
     pub fn admission(&self, now: Timestamp) -> Admission {
-        if self.closed_until > now {
-            Admission::None(self.closed_until)
-        } else if self.stopped.is_some() {
-            Admission::Probe
+        if self.throttled_until > now {
+            Admission::NotBefore(self.throttled_until)
+        } else if self.alone {
+            Admission::Alone
+        } else if self.number_state.pause.is_some() {
+            Admission::Paused
         } else {
             Admission::All
         }
     }
 
-    /// Records that a reply probes the number. The next probe goes when no answer came by then.
-    pub fn probe(&mut self, now: Timestamp) {
-        if let Some(stop) = &mut self.stopped {
-            stop.probes += 1;
-            self.closed_until = after(now, stop.interval());
+    /// Returns the time of the next health call.
+    #[must_use]
+    pub const fn check_at(&self) -> Timestamp {
+        match &self.number_state.pause {
+            Some(pause) => pause.probe_at,
+            None => self.heartbeat_at,
         }
     }
 
-    /// Returns whether probes may reach their person twice: then they use replies that may have been
+    /// Records that a health call goes out.
+    pub fn checks(&mut self, now: Timestamp) {
+        self.heartbeat_at = after(now, HEARTBEAT);
+        if let Some(pause) = &mut self.number_state.pause {
+            self.number_state.probes = self.number_state.probes.saturating_add(1);
+            pause.probe_at = after(now, interval(self.number_state.probes));
+            self.changed = true;
+        }
+    }
+
+    /// Asks for a health call at once.
+    pub fn check(&mut self, now: Timestamp) {
+        self.heartbeat_at = self.heartbeat_at.min(now);
+        if let Some(pause) = &mut self.number_state.pause {
+            pause.probe_at = pause.probe_at.min(now);
+        }
+    }
+
+    /// Records that a reply goes out. A paused number sends no second one before the next probe.
+    pub const fn sends(&mut self) {
+        if self.number_state.pause.is_some() {
+            self.alone = false;
+        }
+    }
+
+    /// Returns whether a reply may reach its person twice: then those go first that may have been
     /// sent already.
     #[must_use]
     pub fn prefers_unknown(&self) -> bool {
-        let stopped = self.stopped.as_ref();
-        stopped.is_some_and(|stop| stop.cause == Cause::Unanswered)
+        let pause = self.number_state.pause.as_ref();
+        pause.is_some_and(|pause| pause.cause == Cause::Unanswered)
+    }
+
+    /// Applies the answer to a health call.
+    pub fn checked(&mut self, health: &Health, now: Timestamp) {
+        let paused = self.number_state.pause.as_ref().map(|pause| pause.cause);
+        match (health, paused) {
+            (Health::Available, Some(_)) => self.resume(now),
+            (Health::Blocked { code, reason }, _) => {
+                self.pause(Cause::Refused, *code, reason.clone(), now);
+            }
+            (Health::Refused(error), _) => {
+                match (classify(error, ContentKind::Other), paused) {
+                    (Class::PauseNumber, _) => {
+                        let reason = "the health call was refused; check META_ACCESS_TOKEN";
+                        self.pause(Cause::Refused, error.code, reason.to_owned(), now);
+                    }
+                    // It answers.
+                    (_, Some(Cause::Unanswered)) => self.resume(now),
+                    _ => {}
+                }
+            }
+            (Health::Unreadable, Some(_)) => self.alone = true,
+            (Health::Available | Health::Unreadable, None) | (Health::NoAnswer, _) => {}
+        }
     }
 
     /// Closes the number, because the provider wants fewer messages; `unit` is drawn uniformly from
     /// 0..1.
     pub fn throttle(&mut self, retry_after: Option<Duration>, unit: f64, now: Timestamp) {
         self.throttles += 1;
-        let pause = THROTTLE
+        let wait = THROTTLE
             .delay(self.throttles, unit)
-            .max(LEAST_PAUSE)
+            .max(LEAST_WAIT)
             .max(retry_after.unwrap_or_default());
-        self.closed_until = self.closed_until.max(after(now, pause));
+        self.throttled_until = self.throttled_until.max(after(now, wait));
     }
 
-    /// Stops a number that can send nothing before an operator fixes the cause.
-    pub fn stop(&mut self, reason: String, now: Timestamp) {
-        self.stop_for(Cause::Refused, reason, now);
+    /// Pauses a number that can send nothing before its health is good.
+    pub fn pause(&mut self, cause: Cause, code: Option<i64>, reason: String, now: Timestamp) {
+        self.alone = false;
+        let Some(pause) = &mut self.number_state.pause else {
+            if !resumed_recently(&self.number_state, now) {
+                self.number_state.probes = 0;
+            }
+            self.number_state.pause = Some(Pause {
+                since: now,
+                cause,
+                code,
+                reason,
+                probe_at: after(now, interval(self.number_state.probes)),
+            });
+            self.changed = true;
+            return;
+        };
+        if (pause.cause, pause.code) != (cause, code) {
+            (pause.cause, pause.code, pause.reason) = (cause, code, reason);
+            self.changed = true;
+        }
     }
 
-    /// Records an unknown outcome; several in a row stop the number, at most as many as its
+    /// Records an unknown outcome; several in a row pause the number, at most as many as its
     /// `concurrency`.
     pub fn unknown(&mut self, concurrency: usize, now: Timestamp) {
         self.unknown = self.unknown.saturating_add(1);
         let run = UNKNOWN_RUN.min(concurrency.max(1));
-        if self.unknown >= run && !self.prefers_unknown() {
+        if self.unknown >= run || self.alone {
             let reason = format!(
-                "{run} requests in a row got no answer, so they may have reached their people; check the way to META_GRAPH_URL and SINK_WHATSAPP_REQUEST_TIMEOUT. It is tried again ever more rarely, at least every {} minutes",
-                LONGEST_PROBE.as_secs() / 60
+                "{} in a row got no answer, so they may have reached their people; check the way to META_GRAPH_URL and SINK_WHATSAPP_REQUEST_TIMEOUT",
+                leadstream_service::counted(self.unknown, "request")
             );
-            self.stop_for(Cause::Unanswered, reason, now);
+            self.pause(Cause::Unanswered, None, reason, now);
         }
     }
 
     /// Returns how many requests in a row got no answer. They take the place of requests in flight, so
-    /// that no more than those are unknown when the number stops.
+    /// that no more than those are unknown when the number pauses.
     #[must_use]
     pub const fn unanswered(&self) -> usize {
         self.unknown
@@ -148,8 +216,7 @@ impl Gate {
     pub fn answered(&mut self, now: Timestamp) {
         self.unknown = 0;
         if self.prefers_unknown() {
-            self.stopped = None;
-            self.closed_until = now;
+            self.resume(now);
         }
     }
 
@@ -160,14 +227,14 @@ impl Gate {
         self.works(now);
     }
 
-    /// Records that the provider processed a message, even by refusing it, so the number is not
-    /// stopped.
+    /// Records that the provider processed a message, even by refusing it, so the number works.
     pub fn works(&mut self, now: Timestamp) {
-        if self.stopped.take().is_some() {
-            self.closed_until = now;
+        if self.number_state.pause.is_some() {
+            self.resume(now);
         }
+        self.alone = false;
         self.unknown_codes = 0;
-        if self.closed_until <= now {
+        if self.throttled_until <= now {
             self.throttles = 0;
         }
     }
@@ -191,40 +258,71 @@ impl Gate {
         self.last_accepted.is_some_and(|at| at > since)
     }
 
-    /// Returns the reason why the number is stopped.
+    /// Returns why the number is paused.
     #[must_use]
-    pub fn stopped(&self) -> Option<&str> {
-        self.stopped.as_ref().map(|stop| &*stop.reason)
+    pub const fn paused(&self) -> Option<&Pause> {
+        self.number_state.pause.as_ref()
     }
 
-    fn stop_for(&mut self, cause: Cause, reason: String, now: Timestamp) {
-        let stop = Stop {
-            reason,
-            cause,
-            probes: self.stopped.take().map_or(0, |before| before.probes),
-        };
-        self.closed_until = after(now, stop.interval());
-        self.stopped = Some(stop);
+    /// Returns the state to store, if it changed.
+    pub fn take_change(&mut self) -> Option<NumberState> {
+        std::mem::take(&mut self.changed).then(|| self.number_state.clone())
     }
+
+    /// Lets the number send again, one reply first.
+    fn resume(&mut self, now: Timestamp) {
+        self.number_state.pause = None;
+        self.number_state.resumed_at = Some(now);
+        self.changed = true;
+        self.alone = true;
+        self.unknown = 0;
+        self.heartbeat_at = after(now, HEARTBEAT);
+    }
+}
+
+/// Returns whether the number resumed so recently that a new pause continues the last one, and the
+/// first reply goes alone.
+fn resumed_recently(number_state: &NumberState, now: Timestamp) -> bool {
+    let resumed_at = number_state.resumed_at;
+    resumed_at.is_some_and(|at| after(at, LONGEST_PROBE) > now)
+}
+
+fn interval(probes: u32) -> Duration {
+    PROBE
+        .saturating_mul(2_u32.saturating_pow(probes))
+        .min(LONGEST_PROBE)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use leadstream_kafka::dead_letter::PoisonLimit;
-    use leadstream_schemas::Timestamp;
-
-    use super::{Admission, Gate, PROBE};
-    use crate::time::after;
+    use super::*;
+    use crate::send_result::GraphError;
 
     const NOW: Timestamp = Timestamp::from_secs(1_000);
 
+    fn refused(code: i64) -> Health {
+        Health::Refused(GraphError {
+            status: Some(401),
+            code: Some(code),
+            ..GraphError::default()
+        })
+    }
+
     fn closed_for(gate: &Gate, now: Timestamp) -> i64 {
         match gate.admission(now) {
-            Admission::None(until) => (until.millis() - now.millis()) / 1000,
+            Admission::NotBefore(until) => (until.millis() - now.millis()) / 1000,
             _ => 0,
         }
+    }
+
+    fn until_check(gate: &Gate, now: Timestamp) -> i64 {
+        (gate.check_at().millis() - now.millis()) / 1000
+    }
+
+    fn paused(cause: Cause) -> Gate {
+        let mut gate = Gate::default();
+        gate.pause(cause, Some(190), "why".into(), NOW);
+        gate
     }
 
     #[test]
@@ -234,60 +332,145 @@ mod tests {
         assert_eq!(closed_for(&gate, NOW), 7);
         let end = after(NOW, Duration::from_secs(7));
         assert_eq!(gate.admission(end), Admission::All);
-        assert_eq!(gate.stopped(), None);
+        assert_eq!(gate.paused(), None);
     }
 
     #[test]
-    fn the_pause_of_a_number_grows_while_it_stays_throttled() {
+    fn the_wait_of_a_number_grows_while_it_stays_throttled() {
         let mut gate = Gate::default();
         let mut now = NOW;
-        let mut pauses = Vec::new();
+        let mut waits = Vec::new();
         for _ in 0..8 {
             gate.throttle(None, 1.0, now);
-            let pause = closed_for(&gate, now);
-            pauses.push(pause);
-            now = after(now, Duration::from_secs(pause.unsigned_abs()));
+            let wait = closed_for(&gate, now);
+            waits.push(wait);
+            now = after(now, Duration::from_secs(wait.unsigned_abs()));
         }
-        assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60, 60]);
+        assert_eq!(waits, [2, 4, 8, 16, 32, 60, 60, 60]);
         gate.accepted(now);
         gate.throttle(None, 1.0, now);
         assert_eq!(closed_for(&gate, now), 2);
     }
 
     #[test]
-    fn a_stopped_number_is_probed_from_time_to_time_until_a_reply_is_taken() {
-        let mut gate = Gate::default();
-        gate.stop("code 190".into(), NOW);
-        assert_eq!(gate.stopped(), Some("code 190"));
-        assert_eq!(closed_for(&gate, NOW), 30);
-        let probe = after(NOW, PROBE);
-        assert_eq!(gate.admission(probe), Admission::Probe);
-        gate.probe(probe);
-        assert_eq!(closed_for(&gate, probe), 30);
-        gate.accepted(probe);
-        assert_eq!(gate.admission(probe), Admission::All);
-        assert_eq!(gate.stopped(), None);
+    fn health_calls_probe_a_paused_number_ever_more_rarely() {
+        let mut gate = paused(Cause::Refused);
+        assert_eq!(gate.admission(NOW), Admission::Paused);
+        let (mut now, mut waits) = (NOW, Vec::new());
+        for health in [
+            refused(190),
+            Health::NoAnswer,
+            Health::Blocked {
+                code: Some(141_006),
+                reason: "no payment method".into(),
+            },
+            refused(4),
+            refused(190),
+            refused(190),
+            refused(190),
+            refused(190),
+        ] {
+            let wait = until_check(&gate, now);
+            waits.push(wait);
+            now = after(now, Duration::from_secs(wait.unsigned_abs()));
+            gate.checks(now);
+            gate.checked(&health, now);
+            assert_eq!(gate.admission(now), Admission::Paused, "{health:?}");
+        }
+        assert_eq!(waits, [30, 60, 120, 240, 480, 960, 1800, 1800]);
+        assert_eq!(gate.paused().unwrap().since, NOW);
+        gate.checked(&Health::Available, now);
+        assert_eq!(gate.paused(), None);
+        assert_eq!(gate.admission(now), Admission::Alone);
+        gate.sends();
+        gate.accepted(now);
+        assert_eq!(gate.admission(now), Admission::All);
     }
 
     #[test]
-    fn probes_become_rarer_while_answers_are_missing() {
-        let mut gate = Gate::default();
-        gate.unknown(8, NOW);
-        gate.unknown(8, NOW);
-        assert_eq!(gate.admission(NOW), Admission::All);
-        gate.unknown(8, NOW);
-        assert!(gate.prefers_unknown());
-        let (mut now, mut pauses) = (NOW, vec![closed_for(&gate, NOW)]);
-        for _ in 0..7 {
-            let pause = Duration::from_secs(closed_for(&gate, now).unsigned_abs());
-            now = after(now, pause);
-            gate.probe(now);
-            gate.unknown(8, now);
-            pauses.push(closed_for(&gate, now));
+    fn a_pause_soon_after_a_resume_continues_the_last_one() {
+        let mut gate = paused(Cause::Refused);
+        for _ in 0..3 {
+            gate.checks(NOW);
         }
-        assert_eq!(pauses, [30, 60, 120, 240, 480, 960, 1800, 1800]);
-        gate.answered(now);
-        assert_eq!(gate.admission(now), Admission::All);
+        gate.checked(&Health::Available, NOW);
+        gate.accepted(NOW);
+        gate.pause(Cause::Refused, Some(131_042), "why".into(), NOW);
+        assert_eq!(until_check(&gate, NOW), 240);
+        gate.checked(&Health::Available, NOW);
+        let later = after(NOW, LONGEST_PROBE);
+        gate.pause(Cause::Refused, Some(131_042), "why".into(), later);
+        assert_eq!(until_check(&gate, later), 30);
+    }
+
+    #[test]
+    fn a_health_call_that_answers_ends_a_pause_for_missing_answers() {
+        for (health, resumes) in [
+            (Health::Available, true),
+            (refused(4), true),
+            (refused(190), false),
+            (Health::NoAnswer, false),
+        ] {
+            let mut gate = Gate::default();
+            for _ in 0..2 {
+                gate.unknown(8, NOW);
+                assert_eq!(gate.admission(NOW), Admission::All);
+            }
+            gate.unknown(8, NOW);
+            assert!(gate.prefers_unknown());
+            gate.checked(&health, NOW);
+            assert_eq!(gate.paused().is_none(), resumes, "{health:?}");
+            if resumes {
+                assert_eq!(gate.unanswered(), 0);
+                gate.sends();
+                gate.unknown(8, NOW);
+                assert_eq!(gate.admission(NOW), Admission::Paused, "at the first one");
+            }
+        }
+    }
+
+    #[test]
+    fn one_reply_probes_a_number_whose_health_cannot_be_read() {
+        let mut gate = paused(Cause::Refused);
+        gate.checked(&Health::Unreadable, NOW);
+        assert_eq!(gate.admission(NOW), Admission::Alone);
+        gate.sends();
+        assert_eq!(gate.admission(NOW), Admission::Paused);
+        gate.works(NOW);
+        assert_eq!(gate.admission(NOW), Admission::All);
+    }
+
+    #[test]
+    fn the_heartbeat_pauses_a_number_only_for_what_it_knows() {
+        for (health, pauses) in [
+            (Health::Available, false),
+            (Health::Unreadable, false),
+            (Health::NoAnswer, false),
+            (refused(4), false),
+            (refused(190), true),
+        ] {
+            let mut gate = Gate::new(NumberState::default(), NOW);
+            assert_eq!(gate.check_at(), NOW);
+            gate.checks(NOW);
+            assert_eq!(until_check(&gate, NOW), 3600);
+            gate.checked(&health, NOW);
+            assert_eq!(gate.paused().is_some(), pauses, "{health:?}");
+        }
+    }
+
+    #[test]
+    fn a_new_owner_knows_the_pause_and_asks_for_the_health_at_once() {
+        let mut gate = paused(Cause::Refused);
+        let number_state = gate.take_change().unwrap();
+        assert_eq!(gate.take_change(), None);
+        let later = after(NOW, Duration::from_secs(5));
+        let mut next = Gate::new(number_state, later);
+        assert_eq!(next.admission(later), Admission::Paused);
+        assert_eq!(next.check_at(), later);
+        next.checked(&Health::Available, later);
+        let number_state = next.take_change().unwrap();
+        let last = Gate::new(number_state, later);
+        assert_eq!(last.admission(later), Admission::Alone);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use leadstream_schemas::Timestamp;
 use leadstream_service::RetryPolicy;
 
 use super::gate::Gate;
+use crate::number_state::Cause;
 use crate::reply_row::Attempts;
 use crate::send_result::{Class, SendResult};
 use crate::time::after;
@@ -31,6 +32,8 @@ pub struct Limits {
     /// The most requests in flight at once.
     pub concurrency: usize,
     pub poison: PoisonLimit,
+    /// Messages per second; absent: a share of what the provider allows.
+    pub throughput: Option<u32>,
 }
 
 /// What is known of an attempt when its answer came.
@@ -91,11 +94,8 @@ pub fn apply(answer: Answer<'_>, attempts: &mut Attempts, gate: &mut Gate, limit
             Next::Attempt(now)
         }
         Class::PauseNumber => {
-            let reason = format!(
-                "{}; check META_ACCESS_TOKEN (a new one needs a restart), its permissions and the account in WhatsApp Manager",
-                describe(result)
-            );
-            gate.stop(reason, now);
+            let reason = pause_reason(&describe(result));
+            gate.pause(Cause::Refused, result.code(), reason, now);
             Next::Attempt(now)
         }
         Class::UnknownCode if !gate.unknown_code() => {
@@ -103,7 +103,7 @@ pub fn apply(answer: Answer<'_>, attempts: &mut Attempts, gate: &mut Gate, limit
                 "several messages in a row were refused with a code that this version does not know, the last with {}",
                 describe(result)
             );
-            gate.stop(reason, now);
+            gate.pause(Cause::Refused, result.code(), reason, now);
             Next::Attempt(now)
         }
         Class::Refused if !gate.refused(limits.poison) => {
@@ -112,7 +112,7 @@ pub fn apply(answer: Answer<'_>, attempts: &mut Attempts, gate: &mut Gate, limit
                 limits.poison.run,
                 describe(result)
             );
-            gate.stop(reason, now);
+            gate.pause(Cause::Refused, result.code(), reason, now);
             Next::Attempt(now)
         }
         Class::UnknownCode => Next::Fail(class),
@@ -164,6 +164,14 @@ fn failed(answer: Answer<'_>, attempts: &mut Attempts, gate: &Gate) -> Next {
     }
     let wait = RETRY.delay(attempts.failures, answer.unit);
     Next::Attempt(after(answer.now, wait))
+}
+
+/// Returns why a number is paused, with the remedy.
+#[must_use]
+pub fn pause_reason(problem: &str) -> String {
+    format!(
+        "{problem}; check META_ACCESS_TOKEN (a new one needs a restart), its permissions and the account in WhatsApp Manager"
+    )
 }
 
 /// Describes the answer in words that hold nothing of the message.

@@ -6,8 +6,10 @@ use leadstream_kafka::dead_letter::PoisonLimit;
 use leadstream_schemas::{Reply, ReplyContent, Timestamp};
 use uuid::Uuid;
 
-use super::{Count, Dispatcher, Effect, Event, Limits, Outcome, Settings};
+use super::{Count, Dispatcher, Effect, Event, Inherited, Limits, Outcome, Settings};
+use crate::health::{Health, HealthReport};
 use crate::memory_ledger::{MemoryLedger, arrival, prompt};
+use crate::number_state::{NumberState, Report};
 use crate::reply_row::{ReplyState, token};
 use crate::send_result::{Class, GraphError, SendResult, WAIT_OF_TEMPLATE};
 use crate::time::after;
@@ -27,6 +29,7 @@ fn settings() -> Settings {
                 run: 3,
                 ..PoisonLimit::default()
             },
+            throughput: Some(100_000),
         },
         draw: || 1.0,
     }
@@ -53,19 +56,37 @@ struct Fixture {
     sent: Vec<Uuid>,
     counts: Vec<Count>,
     dead_letters: usize,
+    /// What health calls answer, and how many there were.
+    health: HealthReport,
+    checks: usize,
+    /// What is stored of the number.
+    number_state: NumberState,
 }
 
 impl Fixture {
     fn new() -> Self {
         Self {
             ledger: MemoryLedger::default(),
-            dispatcher: Dispatcher::new(settings()),
+            dispatcher: Dispatcher::new(settings(), Inherited::default(), NOW),
             now: NOW,
             offset: 0,
             sent: Vec::new(),
             counts: Vec::new(),
             dead_letters: 0,
+            health: Health::Available.into(),
+            checks: 0,
+            number_state: NumberState::default(),
         }
+    }
+
+    /// Another process takes the number over.
+    fn take_over(&mut self) -> Vec<Uuid> {
+        let inherited = Inherited {
+            number_state: self.number_state.clone(),
+            attempts: self.ledger.past_attempts("501", self.now),
+        };
+        self.dispatcher = Dispatcher::new(settings(), inherited, self.now);
+        self.handle(Event::Written)
     }
 
     /// Writes replies, and returns the ids of those that are sent.
@@ -118,6 +139,14 @@ impl Fixture {
                         self.ledger.record(PROCESS, &outcomes, self.now);
                         events.push(Event::Recorded);
                     }
+                    Effect::CheckHealth => {
+                        self.checks += 1;
+                        events.push(Event::HealthChecked(self.health.clone()));
+                    }
+                    Effect::Store(number_state) => {
+                        self.number_state = number_state;
+                        events.push(Event::Stored);
+                    }
                     Effect::Count(count) => self.counts.push(count),
                 }
             }
@@ -160,10 +189,7 @@ fn a_lead_s_replies_go_one_by_one_and_other_leads_do_not_wait() {
 #[test]
 fn at_most_so_many_requests_are_in_flight() {
     let mut fixture = Fixture::new();
-    let replies: Vec<Reply> = (0..20)
-        .map(|n| prompt(&n.to_string(), &format!("lead{n}")))
-        .collect();
-    assert_eq!(fixture.read(&replies).len(), 8);
+    assert_eq!(fixture.read(&prompts(20)).len(), 8);
     let first = fixture.sent[0];
     let next = fixture.handle(Event::SendFinished(first, accepted()));
     assert_eq!(next.len(), 1);
@@ -263,7 +289,7 @@ fn a_faulty_template_waits_and_everything_else_goes() {
     let mut fixture = Fixture::new();
     assert_eq!(fixture.read(&[of_template("a", "late")]), ids(&["a"]));
     fixture.answer("a", refused(200));
-    assert_eq!(fixture.dispatcher.stopped(), None, "not the number's fault");
+    assert_eq!(fixture.dispatcher.paused(), None, "not the number's fault");
     let sent = fixture.read(&[
         of_template("b", "late"),
         of_template("c", "other"),
@@ -333,11 +359,11 @@ fn five_unknown_codes_in_a_row_stop_the_number_and_the_fifth_reply_waits() {
         fixture.answer(id, refused(139_999));
         assert_eq!(fixture.state(id), ReplyState::Failed);
     }
-    assert_eq!(fixture.dispatcher.stopped(), None);
+    assert_eq!(fixture.dispatcher.paused(), None);
     fixture.read(&[prompt("e", "e")]);
     fixture.answer("e", refused(139_999));
     assert_eq!(fixture.state("e"), ReplyState::Waiting);
-    assert!(fixture.dispatcher.stopped().is_some());
+    assert!(fixture.dispatcher.paused().is_some());
 }
 
 #[test]
@@ -375,33 +401,175 @@ fn a_reply_that_fails_alone_is_given_up_and_an_outage_gives_up_nothing() {
     }
 }
 
-#[test]
-fn a_stopped_number_is_probed_by_one_reply_until_one_is_taken() {
-    let mut fixture = Fixture::new();
-    let replies: Vec<Reply> = (0..3)
+fn prompts(count: usize) -> Vec<Reply> {
+    let prompts = 0..count;
+    prompts
         .map(|n| prompt(&n.to_string(), &format!("lead{n}")))
-        .collect();
+        .collect()
+}
+
+#[test]
+fn a_paused_number_sends_nothing_until_its_health_is_good_and_then_one_reply_first() {
+    let mut fixture = Fixture::new();
+    fixture.health = Health::NoAnswer.into();
+    let replies = prompts(3);
     assert_eq!(fixture.read(&replies[..1]), ids(&["0"]));
     fixture.answer("0", refused(190));
-    let reason = fixture.dispatcher.stopped().unwrap();
-    assert!(reason.contains("error 190"), "{reason}");
+    let pause = fixture.dispatcher.paused().unwrap();
+    assert!(pause.reason.contains("error 190"), "{pause:?}");
+    assert_eq!(fixture.number_state.pause.as_ref(), Some(pause));
     assert!(fixture.read(&replies[1..]).is_empty());
-    assert!(fixture.wait(Duration::from_millis(29_999)).is_empty());
-    assert_eq!(fixture.wait(Duration::from_millis(1)).len(), 1);
-    assert!(fixture.wait(Duration::from_secs(60)).is_empty());
-    let probe = *fixture.sent.last().unwrap();
-    let sent = fixture.handle(Event::SendFinished(probe, accepted()));
+    let before = fixture.checks;
+    assert!(fixture.wait(Duration::from_secs(600)).is_empty());
+    assert_eq!(fixture.checks, before + 4, "after 30, 90, 210 and 450 s");
+    fixture.health = Health::Available.into();
+    let alone = fixture.wait(Duration::from_secs(600));
+    assert_eq!(alone.len(), 1, "one goes alone");
+    assert_eq!(fixture.dispatcher.paused(), None);
+    assert_eq!(fixture.number_state.pause, None);
+    let sent = fixture.handle(Event::SendFinished(alone[0], accepted()));
     assert_eq!(sent.len(), 2);
-    assert_eq!(fixture.dispatcher.stopped(), None);
+}
+
+#[test]
+fn a_new_owner_of_a_paused_number_asks_for_its_health_and_sends_nothing() {
+    let mut fixture = Fixture::new();
+    fixture.health = Health::NoAnswer.into();
+    fixture.read(&prompts(1));
+    fixture.answer("0", refused(190));
+    let before = fixture.checks;
+    assert!(fixture.take_over().is_empty());
+    assert_eq!(fixture.checks, before + 1);
+    assert!(fixture.dispatcher.paused().is_some());
+    fixture.health = Health::Available.into();
+    assert_eq!(fixture.take_over(), ids(&["0"]));
+}
+
+#[test]
+fn one_reply_probes_a_number_whose_health_the_token_may_not_read() {
+    let mut fixture = Fixture::new();
+    fixture.health = Health::Unreadable.into();
+    fixture.read(&prompts(1));
+    fixture.answer("0", refused(131_031));
+    assert!(fixture.read(&prompts(3)[1..]).is_empty());
+    let probe = fixture.wait(Duration::from_secs(30));
+    assert_eq!(probe.len(), 1);
+    fixture.handle(Event::SendFinished(probe[0], refused(131_031)));
+    assert!(fixture.wait(Duration::from_secs(59)).is_empty());
+    let probe = fixture.wait(Duration::from_secs(1));
+    assert_eq!(probe.len(), 1, "the next one after twice the time");
+    let sent = fixture.handle(Event::SendFinished(probe[0], accepted()));
+    assert_eq!(sent.len(), 2);
+}
+
+#[test]
+fn a_blocked_account_pauses_a_number_before_it_sends_and_a_notice_asks_again() {
+    let mut fixture = Fixture::new();
+    fixture.health = Health::Blocked {
+        code: Some(141_006),
+        reason: "no payment method".into(),
+    }
+    .into();
+    fixture.handle(Event::Tick);
+    assert!(fixture.read(&prompts(1)).is_empty());
+    fixture.health = Health::Available.into();
+    let notice = Report {
+        at: fixture.now,
+        class: None,
+        code: None,
+    };
+    assert_eq!(fixture.handle(Event::Reported(notice)), ids(&["0"]));
+}
+
+#[test]
+fn a_reply_that_was_claimed_when_the_number_paused_is_not_sent() {
+    let mut fixture = Fixture::new();
+    fixture.ledger.write(&[arrival(0, prompt("a", "ann"))], NOW);
+    let dispatcher = &mut fixture.dispatcher;
+    dispatcher.handle(Event::Written, NOW);
+    let late = Report {
+        at: NOW,
+        class: Some(Class::PauseNumber),
+        code: Some(131_042),
+    };
+    dispatcher.handle(Event::Reported(late), NOW);
+    let claimed = fixture.ledger.claim("501", 8, false, PROCESS, NOW);
+    assert_eq!(claimed.len(), 1);
+    assert!(fixture.handle(Event::Claimed(claimed, None)).is_empty());
+    assert_eq!(fixture.state("a"), ReplyState::Waiting);
+    assert_eq!(fixture.ledger.rows[&token("a")].attempts.made, 0);
+}
+
+#[test]
+fn a_late_failure_of_the_number_pauses_it() {
+    let mut fixture = Fixture::new();
+    let late = Report {
+        at: fixture.now,
+        class: Some(Class::PauseNumber),
+        code: Some(131_042),
+    };
+    fixture.handle(Event::Reported(late));
+    assert_eq!(fixture.dispatcher.paused().unwrap().code, Some(131_042));
+    assert!(fixture.read(&prompts(1)).is_empty());
+}
+
+#[test]
+fn a_lead_gets_45_messages_in_270_seconds_whoever_owns_the_number() {
+    let mut fixture = Fixture::new();
+    for n in 0..30 {
+        let id = format!("a{n}");
+        assert_eq!(fixture.read(&[words(&id, "ann")]), ids(&[&id]));
+        fixture.answer(&id, accepted());
+    }
+    fixture.take_over();
+    for n in 30..45 {
+        let id = format!("a{n}");
+        assert_eq!(fixture.read(&[words(&id, "ann")]), ids(&[&id]));
+        fixture.answer(&id, accepted());
+    }
+    assert!(fixture.read(&[words("late", "ann")]).is_empty());
+    assert_eq!(fixture.ledger.rows[&token("late")].attempts.made, 0);
+    let class = fixture.ledger.rows[&token("late")].class;
+    assert_eq!(class, Some(Class::ThrottlePair));
+    assert_eq!(fixture.read(&[words("b", "bea")]), ids(&["b"]));
+    assert!(fixture.wait(Duration::from_millis(269_999)).is_empty());
+    assert_eq!(fixture.wait(Duration::from_millis(1)), ids(&["late"]));
+}
+
+#[test]
+fn a_number_sends_as_fast_as_meta_allows_and_slower_when_it_is_throttled() {
+    let rate = |throughput: Option<u32>, throttled: bool| {
+        let mut settings = settings();
+        settings.limits.throughput = None;
+        settings.limits.concurrency = 5_000;
+        let mut fixture = Fixture::new();
+        fixture.dispatcher = Dispatcher::new(settings, Inherited::default(), NOW);
+        fixture.health = HealthReport {
+            health: Health::Available,
+            throughput,
+        };
+        let mut sent = fixture.read(&prompts(100));
+        if throttled {
+            fixture.handle(Event::SendFinished(sent[0], refused(130_429)));
+            fixture.wait(Duration::from_secs(2));
+            sent.clear();
+        }
+        sent.extend(fixture.wait(Duration::from_secs(1)));
+        sent.len()
+    };
+    let default = rate(None, false);
+    assert!((64..=82).contains(&default), "{default}");
+    let halved = rate(None, true);
+    assert!((30..=44).contains(&halved), "{halved}");
+    // Sixteen go before the answer of the health call.
+    let coexistence = rate(Some(20), false);
+    assert!((24..=36).contains(&coexistence), "{coexistence}");
 }
 
 #[test]
 fn a_number_without_answers_sends_its_replies_no_more_than_twice() {
     let mut fixture = Fixture::new();
-    let replies: Vec<Reply> = (0..30)
-        .map(|n| prompt(&n.to_string(), &format!("lead{n}")))
-        .collect();
-    let mut in_flight = fixture.read(&replies);
+    let mut in_flight = fixture.read(&prompts(30));
     for _ in 0..200 {
         let mut next = Vec::new();
         for token in std::mem::take(&mut in_flight) {

@@ -2,12 +2,36 @@
 
 use std::time::Duration;
 
-use leadstream_schemas::Timestamp;
+use leadstream_schemas::{LeadId, Timestamp};
 use leadstream_service::database::{DatabaseError, timed};
+use sqlx::postgres::PgRow;
 use sqlx::postgres::types::PgInterval;
+use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
-use super::{Ledger, column, sql};
+use super::{Ledger, column, read_count, read_time, sql};
+use crate::dispatch::Inherited;
+use crate::number_state::{Cause, NumberState, Pause, Report};
+use crate::pacing::{PAIR_WINDOW, PastAttempts};
+use crate::send_result::Class;
+use crate::time::before;
+
+/// Replies that were read earlier than this and ended lately are too few for the limit of a pair.
+const RECENT: Duration = Duration::from_secs(15 * 60);
+
+/// A number that a process owns, with the last report on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OwnedNumber {
+    pub(crate) number: String,
+    pub(crate) report: Option<Report>,
+}
+
+/// A number that was leased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Acquired {
+    pub(crate) owned: OwnedNumber,
+    pub(crate) number_state: NumberState,
+}
 
 impl Ledger {
     /// Extends the leases of `owner` by `lease` from now, by the clock of the database. Returns the
@@ -16,10 +40,8 @@ impl Ledger {
         &self,
         owner: Uuid,
         lease: Duration,
-    ) -> Result<Vec<String>, DatabaseError> {
-        let query = sqlx::query_scalar(sql::RENEW)
-            .bind(owner)
-            .bind(interval(lease));
+    ) -> Result<Vec<OwnedNumber>, DatabaseError> {
+        let query = sqlx::query_as(sql::RENEW).bind(owner).bind(interval(lease));
         timed(query.fetch_all(&self.pool)).await
     }
 
@@ -28,11 +50,61 @@ impl Ledger {
         &self,
         owner: Uuid,
         lease: Duration,
-    ) -> Result<Option<String>, DatabaseError> {
-        let query = sqlx::query_scalar(sql::ACQUIRE)
+    ) -> Result<Option<Acquired>, DatabaseError> {
+        let query = sqlx::query_as(sql::ACQUIRE)
             .bind(owner)
             .bind(interval(lease));
         timed(query.fetch_optional(&self.pool)).await
+    }
+
+    /// Stores the state of a number that `owner` owns.
+    pub(crate) async fn store_number_state(
+        &self,
+        owner: Uuid,
+        number: &str,
+        number_state: &NumberState,
+    ) -> Result<(), DatabaseError> {
+        let pause = number_state.pause.as_ref();
+        let query = sqlx::query(sql::STORE_NUMBER_STATE)
+            .bind(owner)
+            .bind(number)
+            .bind(pause.map(|it| column(it.since)))
+            .bind(pause.map(|it| it.cause.as_str()))
+            .bind(pause.and_then(|it| it.code))
+            .bind(pause.map(|it| &*it.reason))
+            .bind(pause.map(|it| column(it.probe_at)))
+            .bind(i32::try_from(number_state.probes).unwrap_or(i32::MAX))
+            .bind(number_state.resumed_at.map(column));
+        timed(query.execute(&self.pool)).await.map(drop)
+    }
+
+    /// Reports something about `number` to its owner, or about every number if none has this name.
+    pub(crate) async fn report(&self, number: &str, report: Report) -> Result<(), DatabaseError> {
+        let query = sqlx::query(sql::REPORT)
+            .bind(number)
+            .bind(report.class.map(Class::as_str))
+            .bind(report.code)
+            .bind(column(report.at));
+        timed(query.execute(&self.pool)).await.map(drop)
+    }
+
+    /// Returns what the former owner of `number` left.
+    pub(crate) async fn inherit(
+        &self,
+        number: &str,
+        number_state: NumberState,
+        now: Timestamp,
+    ) -> Result<Inherited, DatabaseError> {
+        let query = sqlx::query_as(sql::PAST_ATTEMPTS)
+            .bind(number)
+            .bind(column(before(now, PAIR_WINDOW)))
+            .bind(column(before(now, RECENT)));
+        let rows: Vec<Attempted> = timed(query.fetch_all(&self.pool)).await?;
+        let attempts = rows.into_iter().map(|row| row.0).collect();
+        Ok(Inherited {
+            number_state,
+            attempts,
+        })
     }
 
     /// Ends the lease of `owner`, whose requests have ended.
@@ -70,5 +142,55 @@ fn interval(time: Duration) -> PgInterval {
         months: 0,
         days: 0,
         microseconds: i64::try_from(time.as_micros()).unwrap_or(i64::MAX),
+    }
+}
+
+struct Attempted(PastAttempts);
+
+impl FromRow<'_, PgRow> for Attempted {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let lead: LeadId = row.try_get("lead_id")?;
+        let at = read_time(row, "updated_at")?.unwrap_or_default();
+        Ok(Self((lead, at, read_count(row, "attempts")?)))
+    }
+}
+
+impl FromRow<'_, PgRow> for OwnedNumber {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let class: Option<&str> = row.try_get("report_class")?;
+        let code = row.try_get("report_code")?;
+        let report = read_time(row, "reported_at")?.map(|at| Report {
+            at,
+            class: class.and_then(Class::parse),
+            code,
+        });
+        Ok(Self {
+            number: row.try_get("number")?,
+            report,
+        })
+    }
+}
+
+impl FromRow<'_, PgRow> for Acquired {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let cause: Option<&str> = row.try_get("pause_cause")?;
+        let reason: Option<String> = row.try_get("pause_reason")?;
+        let code = row.try_get("pause_code")?;
+        let probe_at = read_time(row, "probe_at")?;
+        let pause = read_time(row, "paused_since")?.map(|since| Pause {
+            since,
+            cause: Cause::parse(cause.unwrap_or_default()),
+            code,
+            reason: reason.unwrap_or_default(),
+            probe_at: probe_at.unwrap_or(since),
+        });
+        Ok(Self {
+            owned: OwnedNumber::from_row(row)?,
+            number_state: NumberState {
+                pause,
+                probes: read_count(row, "probes")?,
+                resumed_at: read_time(row, "resumed_at")?,
+            },
+        })
     }
 }

@@ -147,7 +147,8 @@ INSERT INTO whatsapp_numbers (number) SELECT * FROM UNNEST($1::text[]) AS n ORDE
 ON CONFLICT DO NOTHING";
 
 pub(super) const RENEW: &str = "
-UPDATE whatsapp_numbers SET owned_until = now() + $2 WHERE owner = $1 RETURNING number";
+UPDATE whatsapp_numbers SET owned_until = now() + $2 WHERE owner = $1
+RETURNING number, reported_at, report_class, report_code";
 
 /// Takes one number that no process owns.
 pub(super) const ACQUIRE: &str = "
@@ -155,7 +156,27 @@ UPDATE whatsapp_numbers SET owner = $1, owned_until = now() + $2
 WHERE number = (
     SELECT number FROM whatsapp_numbers WHERE owner IS NULL OR owned_until <= now()
     ORDER BY owner IS NOT NULL, random() LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING number";
+RETURNING number, paused_since, pause_cause, pause_code, pause_reason, probe_at, probes, resumed_at,
+    reported_at, report_class, report_code";
+
+pub(super) const STORE_NUMBER_STATE: &str = "
+UPDATE whatsapp_numbers SET paused_since = $3, pause_cause = $4, pause_code = $5, pause_reason = $6,
+    probe_at = $7, probes = $8, resumed_at = $9
+WHERE owner = $1 AND number = $2";
+
+/// A report under a name that is no number's, such as an account's, concerns every number.
+pub(super) const REPORT: &str = "
+UPDATE whatsapp_numbers SET reported_at = $4, report_class = $2, report_code = $3
+WHERE number = $1 OR NOT EXISTS (SELECT FROM whatsapp_numbers WHERE number = $1)";
+
+/// The attempts of a number to each lead since `$2`: at most so many, because a row counts all its
+/// attempts. Rows that were read before `$3` and have ended since are left out.
+pub(super) const PAST_ATTEMPTS: &str = "
+SELECT lead_id, updated_at, attempts FROM whatsapp_replies
+WHERE number = $1 AND queued AND attempts > 0 AND updated_at > $2
+UNION ALL
+SELECT lead_id, updated_at, attempts FROM whatsapp_replies
+WHERE number = $1 AND NOT queued AND attempts > 0 AND updated_at > $2 AND created_at > $3";
 
 pub(super) const RELEASE: &str = "
 UPDATE whatsapp_numbers SET owner = NULL, owned_until = NULL WHERE owner = $1 AND number = $2";

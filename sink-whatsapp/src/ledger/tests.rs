@@ -12,10 +12,12 @@ use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::{Executor as _, Row as _};
 use uuid::Uuid;
 
-use super::{Lease, Ledger, migrate, migrator, timestamp};
+use super::numbers::Acquired;
+use super::{Lease, Ledger, OwnedNumber, migrate, migrator, timestamp};
 use crate::consume::plan::Arrival;
 use crate::dispatch::Outcome;
 use crate::memory_ledger::{MemoryLedger, arrival, prompt};
+use crate::number_state::{Cause, NumberState, Pause, Report};
 use crate::reply_row::{ClaimedReply, ReplyState};
 use crate::send_result::Class;
 use crate::time::after;
@@ -263,6 +265,12 @@ async fn the_ledger_does_what_its_model_does() {
                 _ => now = after(now, Duration::from_secs(rng.random_range(1..15))),
             }
             assert_eq!(scratch.rows().await, modelled(&model), "seed {seed}");
+            let inherited = ledger.inherit("501", NumberState::default(), now).await;
+            let mut ours = inherited.unwrap().attempts;
+            let mut theirs = model.past_attempts("501", now);
+            ours.sort_unstable();
+            theirs.sort_unstable();
+            assert_eq!(ours, theirs, "seed {seed}");
         }
     }
     scratch.drop().await;
@@ -278,16 +286,74 @@ async fn one_process_at_a_time_owns_a_number() {
     assert_eq!(ledger.acquire(one, LEASE).await.unwrap(), None);
     let batch = [arrival(0, prompt("a", "ann"))];
     ledger.write(&batch, NOW, NOW).await.unwrap();
-    let number = Some("501".to_owned());
+    let number = Some(Acquired {
+        owned: OwnedNumber {
+            number: "501".to_owned(),
+            report: None,
+        },
+        number_state: NumberState::default(),
+    });
     assert_eq!(ledger.acquire(one, LEASE).await.unwrap(), number);
     assert_eq!(ledger.acquire(other, LEASE).await.unwrap(), None);
-    assert_eq!(ledger.renew(one, LEASE).await.unwrap(), ["501"]);
+    assert_eq!(ledger.renew(one, LEASE).await.unwrap().len(), 1);
     assert!(ledger.renew(other, LEASE).await.unwrap().is_empty());
     ledger.release(one, "501").await.unwrap();
     assert_eq!(ledger.acquire(other, Duration::ZERO).await.unwrap(), number);
     // That lease has ended.
     assert_eq!(ledger.acquire(one, LEASE).await.unwrap(), number);
     assert!(ledger.renew(other, LEASE).await.unwrap().is_empty());
+    scratch.drop().await;
+}
+
+#[tokio::test]
+async fn the_next_owner_of_a_number_knows_its_pause_and_what_was_reported() {
+    let Some(scratch) = Scratch::new().await else {
+        return;
+    };
+    let ledger = &scratch.ledger;
+    let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let batch = [arrival(0, prompt("a", "ann"))];
+    ledger.write(&batch, NOW, NOW).await.unwrap();
+    ledger.acquire(one, LEASE).await.unwrap();
+    let states = [Cause::Refused, Cause::Unanswered].map(|cause| NumberState {
+        pause: Some(Pause {
+            since: NOW,
+            cause,
+            code: Some(131_042),
+            reason: "no payment method".to_owned(),
+            probe_at: after(NOW, LEASE),
+        }),
+        probes: 3,
+        resumed_at: Some(NOW),
+    });
+    for number_state in states.into_iter().chain([NumberState::default()]) {
+        ledger
+            .store_number_state(one, "501", &number_state)
+            .await
+            .unwrap();
+        let ignored = NumberState::default();
+        ledger
+            .store_number_state(other, "501", &ignored)
+            .await
+            .unwrap();
+        ledger.release(one, "501").await.unwrap();
+        let acquired = ledger.acquire(one, LEASE).await.unwrap().unwrap();
+        assert_eq!(acquired.number_state, number_state);
+    }
+    for (name, class) in [
+        ("501", Some(Class::PauseNumber)),
+        ("501", None),
+        ("an account", Some(Class::ThrottleNumber)),
+    ] {
+        let report = Report {
+            at: NOW,
+            class,
+            code: class.map(|_| 131_042),
+        };
+        ledger.report(name, report).await.unwrap();
+        let renewed = ledger.renew(one, LEASE).await.unwrap();
+        assert_eq!(renewed[0].report, Some(report), "{name}");
+    }
     scratch.drop().await;
 }
 

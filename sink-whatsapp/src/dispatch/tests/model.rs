@@ -23,6 +23,8 @@ enum Job {
     Request(Uuid),
     DeadLetter(Uuid),
     Record(Vec<Outcome>),
+    CheckHealth,
+    Store(NumberState),
 }
 
 struct World {
@@ -38,6 +40,8 @@ struct World {
     /// The replies in the order in which their leads got them first.
     order: Vec<Uuid>,
     dead_letters: BTreeSet<Uuid>,
+    /// What is stored of the number.
+    number_state: NumberState,
     /// Requests whose answer got lost, per reply: by WhatsApp, or by a crash.
     lost: BTreeMap<Uuid, usize>,
     story: String,
@@ -55,13 +59,14 @@ impl World {
             rng: StdRng::seed_from_u64(seed),
             ledger: MemoryLedger::default(),
             log: Vec::new(),
-            dispatcher: Dispatcher::new(two_at_a_time()),
+            dispatcher: Dispatcher::new(two_at_a_time(), Inherited::default(), NOW),
             process: Uuid::from_u128(1),
             jobs: Vec::new(),
             now: NOW,
             applied: BTreeMap::new(),
             order: Vec::new(),
             dead_letters: BTreeSet::new(),
+            number_state: NumberState::default(),
             lost: BTreeMap::new(),
             story: String::new(),
         }
@@ -78,9 +83,16 @@ impl World {
                     limit,
                     unknown_first,
                 } => self.jobs.push(Job::Claim(limit, unknown_first)),
-                Effect::Send(token, _) => self.jobs.push(Job::Request(token)),
+                Effect::Send(token, _) => {
+                    // A paused number sends a probe, and nothing beside it.
+                    let (paused, sending) = (self.dispatcher.paused(), self.dispatcher.sending());
+                    assert!(paused.is_none() || sending == 1, "{}", self.story);
+                    self.jobs.push(Job::Request(token));
+                }
                 Effect::DeadLetter(token, _) => self.jobs.push(Job::DeadLetter(token)),
                 Effect::Record(outcomes) => self.jobs.push(Job::Record(outcomes)),
+                Effect::CheckHealth => self.jobs.push(Job::CheckHealth),
+                Effect::Store(number_state) => self.jobs.push(Job::Store(number_state)),
                 Effect::Count(_) => {}
             }
         }
@@ -90,12 +102,26 @@ impl World {
     fn step(&mut self) {
         match self.rng.random_range(0..12) {
             0..3 => self.arrive(),
+            3 if self.rng.random_bool(0.3) => self.report(),
             3 => self.repeat_log(),
             4 => self.restart(),
             5 => self.crash(),
             6..8 => self.wait(),
             _ => self.work(None),
         }
+    }
+
+    /// Another process finds something out about the number.
+    fn report(&mut self) {
+        let class = *[None, Some(Class::PauseNumber), Some(Class::ThrottleNumber)]
+            .choose(&mut self.rng)
+            .unwrap();
+        self.told(format_args!("{class:?} is reported"));
+        self.handle(Event::Reported(Report {
+            at: self.now,
+            class,
+            code: Some(131_042),
+        }));
     }
 
     fn arrive(&mut self) {
@@ -149,7 +175,13 @@ impl World {
         while !self.dispatcher.is_done() {
             self.work(None);
         }
-        assert!(self.jobs.is_empty(), "{}", self.story);
+        // A health call that is under way is of no use any more.
+        let left = |job: &Job| !matches!(job, Job::CheckHealth);
+        assert!(!self.jobs.iter().any(left), "{}", self.story);
+        self.jobs.clear();
+        let paused = self.dispatcher.paused().map(|pause| pause.cause);
+        let stored = self.number_state.pause.as_ref().map(|pause| pause.cause);
+        assert_eq!(paused, stored, "{}", self.story);
         self.begin();
     }
 
@@ -180,7 +212,13 @@ impl World {
         self.now = after(self.now, Duration::from_secs(20));
         let until = after(self.now, UNKNOWN_PAUSE);
         self.ledger.take_over("501", self.process, until, self.now);
-        self.dispatcher = Dispatcher::new(two_at_a_time());
+        let inherited = Inherited {
+            number_state: self.number_state.clone(),
+            attempts: self.ledger.past_attempts("501", self.now),
+        };
+        self.dispatcher = Dispatcher::new(two_at_a_time(), inherited, self.now);
+        let paused = self.dispatcher.paused().is_some();
+        assert_eq!(paused, self.number_state.pause.is_some(), "{}", self.story);
         self.handle(Event::Written);
     }
 
@@ -216,6 +254,28 @@ impl World {
             Job::DeadLetter(token) => {
                 self.dead_letters.insert(token);
                 self.handle(Event::DeadLettered(token));
+            }
+            Job::CheckHealth => {
+                let health = match (&answer, self.rng.random_range(0..5)) {
+                    (Some(_), _) | (None, 0) => Health::Available,
+                    (None, 1) => Health::Unreadable,
+                    (None, 2) => Health::NoAnswer,
+                    (None, 3) => Health::Blocked {
+                        code: None,
+                        reason: "blocked".into(),
+                    },
+                    (None, _) => Health::Refused(GraphError {
+                        status: Some(401),
+                        code: Some(190),
+                        ..GraphError::default()
+                    }),
+                };
+                self.told(format_args!("the health is {health:?}"));
+                self.handle(Event::HealthChecked(health.into()));
+            }
+            Job::Store(number_state) => {
+                self.number_state = number_state;
+                self.handle(Event::Stored);
             }
             Job::Record(outcomes) => {
                 self.ledger.record(self.process, &outcomes, self.now);
