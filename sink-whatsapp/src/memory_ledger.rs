@@ -9,7 +9,7 @@ use leadstream_schemas::{
 };
 use uuid::Uuid;
 
-use crate::consume::plan::{Arrival, OpenReply, Plan, plan};
+use crate::consume::plan::{Arrival, ERASED, OpenReply, Plan, plan};
 use crate::dispatch::Outcome;
 use crate::pacing::{PAIR_WINDOW, PastAttempts};
 use crate::reply_row::{Attempts, ClaimedReply, ReplyState};
@@ -88,8 +88,18 @@ impl MemoryLedger {
             .map(|(token, row)| (*token, row.digest))
             .collect();
         let plan = plan(arrivals, open.collect(), known, now, now);
-        self.rows
-            .retain(|_, row| !plan.erased.contains(&row.open.lead_id));
+        for row in self.rows.values_mut() {
+            let until = plan.erased.get(&row.open.lead_id);
+            if until.is_some_and(|until| row.open.revision <= *until) {
+                if row.open.state.is_queued() {
+                    row.open.state = ReplyState::Withdrawn;
+                }
+                row.open.lead_id = "".into();
+                row.reply.id.clear();
+                row.digest = ERASED;
+                row.is_leased = false;
+            }
+        }
         for new in &plan.new {
             let row = Row {
                 open: new.row.clone(),

@@ -4,7 +4,7 @@
 //! later record ends the prompts before it, whatever they wait for, and a withdrawal ends what it
 //! names. A request in flight cannot be recalled; the reply then gets no further attempt.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use leadstream_kafka::Record;
@@ -20,6 +20,9 @@ use crate::time::after;
 const MAX_POSTPONEMENT: Duration = Duration::from_secs(10);
 /// How long an unknown outcome may still be proved, once a newer prompt waits.
 const UNKNOWN_BEFORE_NEWER: Duration = Duration::from_secs(10);
+
+/// The content digest of a reply whose lead was erased: whatever it says, it is known.
+pub const ERASED: [u8; 16] = [0; 16];
 
 /// A decoded record.
 #[derive(Clone, Debug)]
@@ -58,8 +61,8 @@ pub struct Plan {
     pub new: Vec<NewReply>,
     /// The rows of the ledger that change, as they are afterwards.
     pub changed: Vec<OpenReply>,
-    /// The leads of which nothing is kept.
-    pub erased: BTreeSet<LeadId>,
+    /// The leads of whose replies only the tokens are kept, up to these revisions.
+    pub erased: BTreeMap<LeadId, Revision>,
     /// Records whose reply is known.
     pub duplicates: u64,
     /// Records whose reply is known with another content.
@@ -106,7 +109,7 @@ pub fn plan(
     for Arrival { record, reply } in arrivals {
         let (token, digest) = (token(&reply.id), content_digest(reply));
         if let Some(first) = known.insert(token, digest) {
-            if first == digest {
+            if first == digest || first == ERASED {
                 plan.duplicates += 1;
             } else {
                 known.insert(token, first);
@@ -120,9 +123,14 @@ pub fn plan(
             // Another withdrawal of the same id changes nothing, so it needs no row.
             known.remove(&token);
             if is_erasure(reply) {
-                plan.new.retain(|it| it.row.lead_id != reply.lead_id);
-                lead.clear();
-                plan.erased.insert(reply.lead_id.clone());
+                // The lead may have come back, and this record may be read again.
+                let is_earlier = |row: &OpenReply| row.revision <= reply.revision;
+                let of_lead = |it: &&mut NewReply| it.row.lead_id == reply.lead_id;
+                let earlier = plan.new.iter_mut().filter(of_lead);
+                earlier.filter(|it| is_earlier(&it.row)).for_each(erase);
+                lead.retain(|it| !is_earlier(&it.row));
+                let until = plan.erased.entry(reply.lead_id.clone()).or_default();
+                *until = (*until).max(reply.revision);
             }
             continue;
         }
@@ -168,6 +176,15 @@ pub fn plan(
         }
     }
     plan
+}
+
+/// Leaves nothing of a reply but its token: Kafka may deliver it again.
+fn erase(new: &mut NewReply) {
+    new.row.state = ReplyState::Withdrawn;
+    new.row.lead_id = LeadId::from("");
+    new.content_digest = ERASED;
+    new.reply.id.clear();
+    new.record.trace = None;
 }
 
 /// Returns whether nothing of the lead's earlier replies may be kept.

@@ -9,7 +9,7 @@ use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
 use super::{Ledger, column, read_count, read_kind, read_lead, read_state, read_time, sql};
-use crate::consume::plan::{Arrival, NewReply, OpenReply, Plan, plan};
+use crate::consume::plan::{Arrival, ERASED, NewReply, OpenReply, Plan, plan};
 use crate::reply_row::{ReplyState, token};
 
 /// What a batch wrote.
@@ -56,9 +56,13 @@ impl Ledger {
         let known: HashMap<Uuid, [u8; 16]> = known.into_iter().map(|it| (it.0, it.1)).collect();
         let plan = plan(arrivals, open, known, not_before, now);
         if !plan.erased.is_empty() {
-            let erased: Vec<&str> = plan.erased.iter().map(LeadId::as_str).collect();
+            let leads: Vec<&str> = plan.erased.keys().map(LeadId::as_str).collect();
+            let revisions = plan.erased.values().map(|it| it.to_bigint());
             sqlx::query(sql::ERASE)
-                .bind(erased)
+                .bind(leads)
+                .bind(revisions.collect::<Vec<_>>())
+                .bind(ERASED)
+                .bind(column(now))
                 .execute(&mut *transaction)
                 .await?;
         }

@@ -134,9 +134,15 @@ FROM UNNEST($2::uuid[], $3::text[], $4::bool[], $5::timestamptz[], $6::text[])
     AS c (token, state, queued, due_at, ends_as)
 WHERE r.token = c.token";
 
-/// Deletes rows in flight, too: their outcomes find no row.
+/// Leaves nothing of a reply but its token, by which a record that Kafka delivers again is known. That of
+/// a reply in flight, too: its outcome finds no open row.
 pub(super) const ERASE: &str = "
-DELETE FROM whatsapp_replies WHERE lead_id = ANY($1)";
+UPDATE whatsapp_replies AS r SET reply_id = '', lead_id = '', content_digest = $3,
+    state = CASE WHEN r.queued THEN 'withdrawn' ELSE r.state END, queued = false,
+    leased_until = NULL, provider_id = NULL, record_key = NULL, record_value = NULL,
+    record_trace = NULL, updated_at = $4
+FROM UNNEST($1::text[], $2::bigint[]) AS e (lead_id, revision)
+WHERE r.lead_id = e.lead_id AND r.revision <= e.revision";
 
 pub(super) const PURGE: &str = "
 DELETE FROM whatsapp_replies WHERE token IN (

@@ -5,7 +5,7 @@ use leadstream_schemas::reply::{WithdrawReason, WithdrawScope};
 use leadstream_schemas::{LeadId, Reply, ReplyContent, ReplyKind, Revision, Timestamp};
 
 use super::{OpenReply, Plan, plan};
-use crate::memory_ledger::{MemoryLedger, arrival, prompt};
+use crate::memory_ledger::{MemoryLedger, Row, arrival, prompt};
 use crate::reply_row::{ReplyState, token};
 use crate::time::after;
 
@@ -217,16 +217,42 @@ fn an_erasure_leaves_nothing_before_it() {
         arrival(4, of_kind(ReplyKind::Notice, "d")),
     ];
     let plan = ledger.write(&batch, NOW);
-    assert!(plan.erased.iter().map(LeadId::as_str).eq(["ann"]));
-    assert_eq!(states(&plan), [("d", ReplyState::Waiting)]);
+    assert!(plan.erased.keys().map(LeadId::as_str).eq(["ann"]));
+    let (erased, waits) = (("", ReplyState::Withdrawn), ("d", ReplyState::Waiting));
+    assert_eq!(states(&plan), [erased, waits]);
     assert!(plan.changed.is_empty());
-    let left: Vec<&str> = ledger
-        .rows
-        .values()
-        .map(|it| it.reply.id.as_str())
-        .collect();
-    assert_eq!(left.len(), 2);
-    assert!(left.contains(&"b") && left.contains(&"d"));
+    let left = ledger.rows.values().map(|it| it.reply.id.as_str());
+    let mut left: Vec<&str> = left.filter(|id| !id.is_empty()).collect();
+    left.sort_unstable();
+    assert_eq!(left, ["b", "d"]);
+    let of_ann = |row: &&Row| row.open.lead_id.as_str() == "ann";
+    assert_eq!(ledger.rows.values().filter(of_ann).count(), 1);
+}
+
+#[test]
+fn records_that_come_again_after_an_erasure_send_nothing_and_end_nothing_newer() {
+    let mut ledger = MemoryLedger::default();
+    let mut erasure = withdrawal(WithdrawScope::All);
+    erasure.content = ReplyContent::Withdraw {
+        scope: WithdrawScope::All,
+        reason: WithdrawReason::Erasure,
+    };
+    erasure.revision = Revision(2);
+    let mut returned = prompt("c", "ann");
+    returned.revision = Revision(3);
+    let log = [
+        arrival(0, prompt("a", "ann")),
+        arrival(1, erasure),
+        arrival(2, returned),
+    ];
+    ledger.write(&log, NOW);
+    for again in [&log[..], &log[..1], &log[1..]] {
+        let plan = ledger.write(again, NOW);
+        assert!(plan.new.is_empty() && plan.conflicts.is_empty());
+        let waiting = ledger.rows.values();
+        let waiting = waiting.filter(|row| row.open.state == ReplyState::Waiting);
+        assert!(waiting.map(|row| row.reply.id.as_str()).eq(["c"]));
+    }
 }
 
 #[test]
