@@ -13,6 +13,9 @@ use crate::health::{self, Health, HealthReport};
 use crate::request::Request;
 use crate::send_result::{GraphError, SendResult};
 
+#[cfg(test)]
+mod examples;
+
 const CONNECT: Duration = Duration::from_secs(5);
 /// Bytes of an answer that are read; an error has a few hundred.
 const LARGEST: usize = 64 << 10;
