@@ -24,7 +24,8 @@ run: setup ## build, start everything on this machine, play a conversation (ARGS
 	$(TARGET)/debug/leadstream up $(ARGS)
 
 test: setup $(VENV)/complete $(SDK) $(PROMLINT) ## run every test, on real servers
-	cargo test --workspace
+	cargo test --workspace --no-run
+	$(TARGET)/debug/examples/with_database $(TARGET)/tmp/database cargo test --workspace
 
 fuzz: setup ## look for webhooks that are read wrongly (ARGS=seconds, 60 by default)
 	.ci/fuzz $(ARGS)

@@ -35,9 +35,11 @@ struct Scratch {
 }
 
 impl Scratch {
-    /// `None`, with a note, when no server is named.
+    /// `None`, with a note, when no server is named. `make test` names one.
     async fn new() -> Option<Self> {
         let Ok(url) = std::env::var("TEST_DATABASE_URL") else {
+            let is_required = std::env::var("TEST_DATABASE").is_ok_and(|it| it == "required");
+            assert!(!is_required, "TEST_DATABASE_URL names no PostgreSQL server");
             let note = "skipped: TEST_DATABASE_URL names no PostgreSQL server";
             writeln!(std::io::stderr(), "{note}").unwrap();
             return None;
