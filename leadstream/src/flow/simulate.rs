@@ -236,6 +236,9 @@ fn parse_line(line: &str) -> Line {
         "person" => Line::Send(Content::Takeover {
             body: Some(rest.to_owned()),
         }),
+        "tap" if rest.is_empty() => {
+            Line::Wrong("write the value of the button or row: /tap es".into())
+        }
         "tap" => Line::Send(Content::Choice {
             id: Some(rest.to_owned()),
             title: rest.to_owned(),
@@ -303,6 +306,15 @@ mod tests {
             parse_line("/location 1.5, 2"),
             Line::Send(Content::Location { .. })
         ));
+        let tap = |value: &str| {
+            Line::Send(Content::Choice {
+                id: Some(value.into()),
+                title: value.into(),
+                description: None,
+            })
+        };
+        assert_eq!(parse_line("/tap es"), tap("es"));
+        assert_eq!(parse_line(" /tap  Español "), tap("Español"));
         assert_eq!(
             parse_line("/referral {type: ad, id: 77}"),
             Line::Referral(Referral {
@@ -316,6 +328,7 @@ mod tests {
             Line::Undelivered(UndeliveredClass::UnknownOutcome)
         );
         for wrong in [
+            "/tap",
             "/wait",
             "/wait long",
             "/location here",

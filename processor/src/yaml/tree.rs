@@ -287,7 +287,8 @@ impl Builder<'_> {
         self.add(node);
     }
 
-    /// Returns the entries of a mapping, each key once.
+    /// Returns the entries of a mapping, each key once; a mapping that has the name of another entry is
+    /// kept.
     fn entries(&mut self, nodes: Vec<Node>) -> Vec<(Node, Node)> {
         let mut entries = Vec::new();
         let mut seen: BTreeMap<String, Place> = BTreeMap::new();
@@ -315,6 +316,10 @@ impl Builder<'_> {
                         first.line
                     ),
                 );
+                // Whether the rest of it can be checked, the shape says.
+                if value.kind() == Kind::Map {
+                    entries.push((key, value));
+                }
                 continue;
             }
             seen.insert(name, key.place);

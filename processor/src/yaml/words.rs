@@ -9,6 +9,8 @@ use super::tree::{Kind, Node, Value};
 const MAX_QUOTE: usize = 40;
 /// The most members that a message lists.
 const MAX_LISTED: usize = 30;
+/// The member of an object that is an address.
+const ADDRESS: &str = "url";
 
 /// Words that only programmers of the parser know.
 const FOREIGN: &[&str] = &[
@@ -139,6 +141,13 @@ pub(super) fn remedy(node: &Node, leaves: &[&Json]) -> String {
         (Value::Map { .. }, _) if takes_any_text => {
             "put a text with `: ` in it in quotes, and write it in one line".into()
         }
+        (Value::List { is_flow, items }, _) if takes_any_text && are_texts(items) => {
+            if *is_flow {
+                "write one text; if it begins with `[`, put the whole text in quotes".into()
+            } else {
+                "write one text, without `- `".into()
+            }
+        }
         (Value::List { is_flow: true, .. }, _) if takes_any_text => {
             "put a text that begins with `[` in quotes".into()
         }
@@ -165,19 +174,34 @@ pub(super) fn remedy(node: &Node, leaves: &[&Json]) -> String {
         (_, Kind::Nothing) => "write it, or check the indentation of the lines below it".into(),
         _ if takes("boolean") => "write `true` or `false`".into(),
         _ if takes("array") => format!("write a list, as in `[{text}]`"),
-        (_, kind) if takes("object") => member_for(leaves, kind).map_or_else(
-            || "write its members below it, each as `member: value`, and indent them".into(),
-            |member| {
-                let others = needed(leaves).into_iter().filter(|other| *other != member);
-                let others: String = others.map(|other| format!(", {other}: …")).collect();
-                format!(
-                    "write {}",
-                    quote(&format!("{{ {member}: {text}{others} }}"))
-                )
-            },
-        ),
+        (_, kind) if takes("object") => in_object(leaves, kind, text).unwrap_or_else(|| {
+            "write its members below it, each as `member: value`, and indent them".into()
+        }),
         _ => "correct it".into(),
     }
+}
+
+/// Returns whether a list has several texts.
+fn are_texts(items: &[Node]) -> bool {
+    items.len() > 1 && items.iter().all(|item| item.scalar().is_some())
+}
+
+/// Words how `text` stands as a member of the object that is due.
+fn in_object(leaves: &[&Json], kind: Kind, text: &str) -> Option<String> {
+    let needed = needed(leaves);
+    let address = needed.iter().find(|it| **it == ADDRESS).copied();
+    let address = address.filter(|_| text.contains("://"));
+    let member = address.or_else(|| member_for(leaves, kind))?;
+    let others = needed.into_iter().filter(|other| *other != member);
+    let others: String = others.map(|other| format!(", {other}: …")).collect();
+    let whole = format!("{{ {member}: {text}{others} }}");
+    // A remedy that is cut off is none.
+    let is_short = whole.chars().count() <= MAX_QUOTE;
+    let shown = format!("{{ {member}: …{others} }}");
+    Some(format!(
+        "write {}",
+        quote(if is_short { &whole } else { &shown })
+    ))
 }
 
 /// Returns the members that an object needs, if there is no other alternative.

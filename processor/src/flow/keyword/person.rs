@@ -6,7 +6,7 @@ mod words;
 use std::collections::HashSet;
 
 use super::{Spoken, contains, is_one_of, key, spaced};
-use words::{CALLS, PHRASES, VOCABULARIES};
+use words::{CALLS, PHRASES, REFUSALS, VOCABULARIES};
 
 /// No longer message is read as a request, in bytes.
 const MAX_REQUEST: usize = 120;
@@ -36,6 +36,8 @@ pub(in crate::flow) struct PersonWords {
     ones: Vec<String>,
     /// Wishes for a call: "call me".
     calls: Vec<String>,
+    /// Refusals of a call or a person, in words that requests have as well.
+    refusals: Vec<String>,
     /// Whole messages with other words, or of languages that put no spaces between words.
     phrases: Vec<String>,
 }
@@ -100,6 +102,7 @@ impl PersonWords {
                 .collect()
         };
         all.calls = of_language(CALLS);
+        all.refusals = of_language(REFUSALS);
         all.phrases = of_language(PHRASES);
         all.named = single(&[
             &all.humans,
@@ -129,6 +132,9 @@ impl PersonWords {
             return None;
         }
         let has = |list: &[String]| list.iter().any(|it| contains(&said, it));
+        if has(&self.refusals) {
+            return None;
+        }
         let talks = has(&self.talk);
         if has(&self.humans) || (talks && (has(&self.jobs) || has(&self.others))) {
             return Some(Request::Sure);

@@ -13,6 +13,11 @@ use crate::flow::{Asks, Beside, FlowStep, Link, Role};
 
 /// WhatsApp's limit for the title of a link button.
 const MAX_LINK_TITLE: usize = 20;
+/// Endings of files that WhatsApp refuses as images.
+const OTHER_FORMATS: [&str; 14] = [
+    "webp", "gif", "svg", "avif", "heic", "heif", "bmp", "tif", "tiff", "ico", "pdf", "mp4", "mov",
+    "webm",
+];
 
 pub(super) fn compile(step: &StepDocument, scope: &Scope<'_>) -> Result<Beside, Fault> {
     let image = step.image.as_ref().map(|image| -> Result<Phrase, Fault> {
@@ -94,6 +99,28 @@ fn url_template<T>(at: &Spanned<T>, text: &str, scope: &Scope<'_>) -> Result<Tem
     Ok(template)
 }
 
+/// Refuses an image of a format that WhatsApp does not show.
+fn check_format(outline: &Outline<'_>, step: &FlowStep, is_lenient: bool) -> Result<(), Fault> {
+    let (Some(written), Some(image)) = (&outline.step.image, &step.beside.image) else {
+        return Ok(());
+    };
+    let other = image.0.iter().find_map(|address| {
+        let address = Url::parse(&address.render_url(&serde_json::Map::new())).ok()?;
+        let (_, ending) = address.path().rsplit_once('.')?;
+        let ending = ending.to_lowercase();
+        OTHER_FORMATS.contains(&ending.as_str()).then_some(ending)
+    });
+    match other.filter(|_| !is_lenient) {
+        Some(ending) => Err(fault(
+            written,
+            format!(
+                "WhatsApp shows images as JPEG or PNG only, and this is `.{ending}`; convert it"
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
 /// Checks that what one message shows fits together, with the steps before it in the same message.
 pub(super) fn check(
     steps: &[FlowStep],
@@ -106,6 +133,7 @@ pub(super) fn check(
         |state: &str| usize::from(of(state).is_some_and(|it| it.beside.image.is_some()));
     let has_link = |state: &str| usize::from(of(state).is_some_and(|it| it.beside.link.is_some()));
     for (outline, step) in outlines.iter().zip(steps) {
+        faults.collect(check_format(outline, step, faults.is_lenient));
         let state = step.state.as_str();
         let images = has_image(state) + graph.most_before(state, &has_image);
         let links = has_link(state) + graph.most_before(state, &has_link);

@@ -10,13 +10,15 @@ use super::{Faults, Location};
 use crate::flow::Flow;
 use crate::flow::document::Document;
 use crate::flow::json_schema::SCHEMA;
-use repair::{Doubt, computed_by, is_field, member_of, part, steps, words};
+use repair::{Doubt, computed_by, is_field, lacks_field, member_of, part, steps, words};
 
 use crate::yaml::{self, Fault, Node, NodeId, Place, read, typed};
 
 const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
 /// The limit of checks of one document, which keeps a check within seconds.
 const MAX_CHECKS: usize = 300;
+/// The most names that are tried for a step whose name is there twice.
+const MAX_NAMES: usize = 20;
 
 /// The result of one check.
 struct Found {
@@ -43,6 +45,7 @@ pub(super) fn find(text: &str, is_thorough: bool) -> (Option<Flow>, yaml::Faults
         return (None, faults);
     };
     let is_sound = faults.errors.is_empty();
+    let tree = named_apart(tree, &faults);
     match check(&tree, !is_thorough) {
         Ok(found) if is_sound && found.flow.is_some() => {
             faults.warnings.extend(found.warnings);
@@ -59,6 +62,29 @@ pub(super) fn find(text: &str, is_thorough: bool) -> (Option<Flow>, yaml::Faults
         _ => {}
     }
     (None, faults)
+}
+
+/// Returns the document with the likeliest names for steps whose names are there twice.
+fn named_apart(mut tree: Node, faults: &yaml::Faults) -> Node {
+    let is_twice = |state: &Node| faults.has(state.place);
+    let twice: Vec<NodeId> = steps(&tree)
+        .iter()
+        .filter_map(|(state, _)| is_twice(state).then_some(state.id))
+        .collect();
+    for id in twice {
+        let errors = |tree: &Node| check(tree, true).map_or(usize::MAX, |it| it.errors.len());
+        let others = repair::other_names(&tree, id);
+        let best = others
+            .into_iter()
+            .take(MAX_NAMES)
+            .map(|other| (errors(&other), other))
+            .min_by_key(|(errors, _)| *errors);
+        match best {
+            Some((fewest, other)) if fewest < errors(&tree) => tree = other,
+            _ => {}
+        }
+    }
+    tree
 }
 
 fn check(tree: &Node, is_lenient: bool) -> Result<Found, Fault> {
@@ -94,6 +120,8 @@ struct Search<'a> {
     unreadable: usize,
     /// Texts that something else took the place of.
     lost: Vec<String>,
+    /// Computed fields that got another name, each with the one that is written.
+    renamed: Vec<(NodeId, String)>,
 }
 
 impl<'a> Search<'a> {
@@ -101,6 +129,7 @@ impl<'a> Search<'a> {
         Self {
             unreadable: faults.doubtful.len(),
             lost: Vec::new(),
+            renamed: Vec::new(),
             tree,
             faults,
             checks: 0,
@@ -124,7 +153,9 @@ impl<'a> Search<'a> {
                     continue;
                 }
                 waiting.extend(fields_at(&self.tree, id));
-                is_renamed |= is_field(&self.tree, id) || is_state(&self.tree, id);
+                is_renamed |= is_field(&self.tree, id)
+                    || is_state(&self.tree, id)
+                    || lacks_field(&self.tree, id);
                 self.faults.errors.push(fault.clone());
                 if is_thorough && tried.insert(id) {
                     is_better |= self.repair(id, fault.place);
@@ -153,6 +184,11 @@ impl<'a> Search<'a> {
                 self.tree = candidate;
                 let computed = computed_by(&before, id);
                 self.lost.extend(computed.map(str::to_owned));
+                if let Some(name) = part(&before, id).and_then(Node::scalar)
+                    && is_field(&before, id)
+                {
+                    self.renamed.push((id, name.to_owned()));
+                }
                 match doubt {
                     Doubt::Nothing => {}
                     Doubt::Ways => self.are_ways_doubtful = true,
@@ -173,6 +209,9 @@ impl<'a> Search<'a> {
     /// Returns whether the fault may only follow from an earlier one.
     fn is_consequence(&self, id: NodeId, fault: &Fault) -> bool {
         let doubtful = &self.faults.doubtful;
+        if self.is_beside_doubt(id, &fault.reason) || self.is_of_own_name(id, &fault.reason) {
+            return true;
+        }
         if self.are_languages_doubtful && is_of_languages(&fault.reason) {
             return true;
         }
@@ -207,6 +246,33 @@ impl<'a> Search<'a> {
         let mut names = names.chain(self.lost.iter().map(String::as_str));
         is_nameless && fault.reason.contains("not every way")
             || names.any(|field| mentions(&self.tree, id, field))
+    }
+}
+
+impl Search<'_> {
+    /// Returns whether a reason names a member beside the node `id` that is doubtful itself.
+    fn is_beside_doubt(&self, id: NodeId, reason: &str) -> bool {
+        let unreadable = self.faults.doubtful.get(..self.unreadable);
+        let unreadable = unreadable.unwrap_or_default();
+        repair::beside(&self.tree, id).iter().any(|(key, value)| {
+            let name = key.scalar().unwrap_or_default();
+            value.id != id
+                && unreadable.contains(&value.place)
+                && reason.contains(&format!("`{name}`"))
+        })
+    }
+
+    /// Returns whether an expression reads what it computes, or a `value`, although the field has a
+    /// name of its own only by a repair.
+    fn is_of_own_name(&self, id: NodeId, reason: &str) -> bool {
+        let entries = repair::beside(&self.tree, id);
+        let field = entries.iter().find(|(_, source)| source.id == id);
+        let written = field.and_then(|(field, _)| {
+            let mut renamed = self.renamed.iter();
+            renamed.find(|(renamed, _)| *renamed == field.id)
+        });
+        let reads = |name: &str| reason.contains(&format!("reads `{name}`"));
+        written.is_some_and(|(_, name)| reads(name) || reads("value"))
     }
 }
 

@@ -315,3 +315,22 @@ fn the_schema_of_transcripts_is_what_the_types_say_and_fits_the_shipped_files() 
         assert!(!schema.is_valid(&document));
     }
 }
+
+#[test]
+fn a_score_in_quotes_is_a_number_and_another_text_is_refused() {
+    let text = |score: &str| {
+        format!(
+            "transcripts:\n  - name: Scores\n    turns:\n      - {{lead: Hi, bot: any, score: {score}}}\n"
+        )
+    };
+    assert_eq!(play(DEFAULT_FLOW, &text("\"0\"")), [""; 0]);
+    let differences = play(DEFAULT_FLOW, &text("'50'"));
+    assert_eq!(differences.len(), 1, "{differences:#?}");
+    for wrong in ["\"ten\"", "\"5.5\"", "\"50 points\"", "[50]"] {
+        let error = TranscriptFile::parse("test.yaml", &text(wrong)).unwrap_err();
+        let error = error.to_string();
+        let is_plain =
+            error.contains("test.yaml:4:") && error.contains("`score` takes a whole number");
+        assert!(is_plain, "{wrong}: {error}");
+    }
+}

@@ -1,5 +1,7 @@
 //! Compares the members of a mapping with those of its schema.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value as Json;
 
 use super::Shape;
@@ -40,10 +42,22 @@ impl<'a> Shape<'a> {
             return;
         };
         let mut kept: Vec<(Node, Node)> = Vec::new();
+        let mut seen: BTreeSet<String> = BTreeSet::new();
         let entries_before = std::mem::take(entries);
         let entries_before = self.indent_below(entries_before, leaf);
         for (mut key, mut value) in entries_before {
-            let name = key.scalar().unwrap_or_default().to_owned();
+            let mut name = key.scalar().unwrap_or_default().to_owned();
+            if !seen.insert(name.clone()) {
+                // It is reported. An entry with a name of its own, such as a step, is still checked.
+                let Some(free) = self.free_name(leaf, &name, |it| {
+                    seen.contains(it) || written.iter().any(|other| other == it)
+                }) else {
+                    continue;
+                };
+                key.value = Value::text(&free);
+                seen.insert(free.clone());
+                name = free;
+            }
             let member = if is_alternative(alternatives, &name) && !has(leaf, &name) {
                 Member::Any
             } else {
@@ -66,6 +80,24 @@ impl<'a> Shape<'a> {
         if is_meant {
             self.add_missing(node, leaf, label);
         }
+    }
+
+    /// Returns another name for an entry whose name is there twice, if entries have names of their own.
+    fn free_name(
+        &self,
+        leaf: &'a Json,
+        name: &str,
+        is_taken: impl Fn(&str) -> bool,
+    ) -> Option<String> {
+        let others = leaf.get("additionalProperties")?;
+        let is_free = leaves(self.root, others)
+            .iter()
+            .any(|leaf| takes(leaf, "object"));
+        if !is_free || has(leaf, name) {
+            return None;
+        }
+        let mut names = (2..).map(|number| format!("{name}_{number}"));
+        names.find(|free| !is_taken(free))
     }
 
     /// Moves members that stand beside an empty one, and belong below it.

@@ -421,3 +421,145 @@ fn words_of_a_call_within_another_message_are_no_request() {
         ],
     );
 }
+
+#[test]
+fn a_refused_call_hands_over_to_nobody_in_each_language() {
+    let refusals = [
+        (
+            "en",
+            "don't call me|please do not call me|never call me|don't call us|no calls please|\
+             I don't need a call|I do not want a call|dont call me back|no callback please",
+        ),
+        (
+            "es",
+            "no me llames|no me llamen por favor|no quiero que me llamen|no pueden llamarme|nunca me llamen",
+        ),
+        (
+            "pt",
+            "não me liga|não me ligue por favor|nao me liguem|não precisa me ligar|nunca me ligue|ñ me liga",
+        ),
+        (
+            "de",
+            "ruf mich nicht an|bitte rufen Sie mich nicht an|kein Rückruf|keinen Rückruf bitte|\
+             nicht mich anrufen|niemals mich anrufen",
+        ),
+        (
+            "fr",
+            "ne m'appelez pas|ne m'appelle pas s'il te plaît|ne me rappelez pas|pas besoin de m'appeler",
+        ),
+        (
+            "it",
+            "non mi chiamare|non chiamatemi|non mi chiamate per favore|non richiamarmi|mai chiamarmi",
+        ),
+        (
+            "nl",
+            "bel me niet|bel mij niet aub|u hoeft mij niet te bellen|nooit mij bellen",
+        ),
+        (
+            "pl",
+            "nie dzwoń do mnie|proszę nie dzwonić|proszę nie zadzwonić do mnie|nie proszę o telefon",
+        ),
+        ("cs", "nevolejte mi|prosím nevolejte mi|ne zavolejte mi"),
+        ("sk", "nevolajte mi|prosím nevolajte mi"),
+        ("ro", "nu mă sunați|vă rog nu mă sunați|nu mă suni"),
+        (
+            "hu",
+            "ne hívjon fel|kérem ne hívjanak fel|ne hívj vissza|nem kérek visszahívást",
+        ),
+        (
+            "sv",
+            "ring mig inte|ring inte mig|kan ni inte ringa mig|inte ringa mig",
+        ),
+        (
+            "da",
+            "ring ikke til mig|ring ikke mig op|I må ikke ringe til mig",
+        ),
+        (
+            "nb",
+            "ikke ring meg|ikke ring til meg|dere må ikke ringe meg",
+        ),
+        (
+            "fi",
+            "älkää soittako minulle|älä soita minulle|ei soittaa minulle",
+        ),
+        (
+            "el",
+            "μη με πάρετε τηλέφωνο|μην με πάρετε τηλέφωνο|μη με καλέσετε",
+        ),
+        (
+            "ru",
+            "не звоните мне|не перезвоните|не надо мне звонить|не позвоните мне",
+        ),
+        (
+            "uk",
+            "не телефонуйте мені|не зателефонуйте мені|не передзвоніть",
+        ),
+        ("bg", "не ми се обаждайте|не обадете ми се|не ми звънете"),
+        (
+            "hr",
+            "ne zovite me|ne nazovite me|nemojte me nazvati|nemojte me pozvati",
+        ),
+        ("sl", "ne pokličite me|ne kličite me"),
+        ("mk", "не позовете ме|не позовите ме"),
+        ("tr", "beni aramayın|lütfen beni aramayın|beni arama"),
+        (
+            "ar",
+            "لا تتصل بي|لا تتصلوا بي من فضلك|ما تتصل بي|لا أريد الاتصال بي",
+        ),
+        ("fa", "به من زنگ نزنید|زنگ نزنید"),
+        (
+            "he",
+            "אל תתקשרו אליי|אל תתקשר אלי|אל תתקשר אליי בבקשה|בבקשה אל תתקשרו אליי|לא להתקשר אליי|\
+             אל תחזרו אליי|אני לא רוצה שתתקשרו אליי|אל תעבירו אותי לנציג|אל תעביר לי נציג",
+        ),
+        (
+            "hi",
+            "मुझे कॉल मत करें|मुझे कॉल न करें|कॉल मत करो|mujhe call mat karo|call na karein|please call mat karo",
+        ),
+        ("bn", "আমাকে কল করবেন না|আমাকে কল করুন না"),
+        (
+            "id",
+            "jangan telepon saya|tolong jangan telepon saya|jangan hubungi saya|tidak perlu menelepon saya",
+        ),
+        (
+            "ms",
+            "jangan telefon saya|jangan call saya|tak perlu hubungi saya",
+        ),
+        (
+            "vi",
+            "đừng gọi cho tôi|không gọi cho tôi|vui lòng đừng gọi lại cho tôi|không cần gọi cho tôi",
+        ),
+        (
+            "zh",
+            "请不要打电话给我|别打电话给我|不要给我打电话|別打電話給我|不用回电",
+        ),
+        (
+            "ja",
+            "電話しないでください|電話はしないでください|折り返しは不要です",
+        ),
+        (
+            "ko",
+            "전화하지 마세요|전화 주지 마세요|전화하지 말아 주세요",
+        ),
+        ("th", "อย่าโทรหาฉัน|ไม่ต้องโทรหาฉัน|อย่าโทรกลับ|ไม่ต้องโทรกลับ"),
+        ("ca", "no em truqueu|no em podeu trucar"),
+    ];
+    let mut wrong = Vec::new();
+    for (language, messages) in refusals {
+        let flow = flow(language);
+        for said in messages.split('|') {
+            for before in [&["Hi"][..], &["Hi", "Ann"]] {
+                if after(&flow, &[before, &[said]].concat()) == HUMAN_HANDOFF {
+                    wrong.push(format!("{language}: {said}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    // "To" is written as "do not" is, and still asks.
+    check(
+        &["Hi", "Ann"],
+        HUMAN_HANDOFF,
+        &[("he", "תעבירו אותי אל נציג|אפשר להתחבר אל נציג?")],
+    );
+}

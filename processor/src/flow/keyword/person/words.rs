@@ -493,6 +493,12 @@ pub(super) const CALLS: &[(&[&str], &str)] = &[
     (&["ca"], "truca'm,truqueu-me,em podeu trucar"),
 ];
 
+/// Refusals, where the word for "not" is also one of requests: Hebrew writes "to" and "do not" alike.
+pub(super) const REFUSALS: &[(&[&str], &str)] = &[(
+    &["he"],
+    "אל תתקשרו,אל תתקשר,אל תתקשרי,אל תחזרו,אל תעבירו,אל תעביר",
+)];
+
 /// Whole messages, separated by commas.
 pub(super) const PHRASES: &[(&[&str], &str)] = &[
     (

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::flow::HUMAN_HANDOFF;
 use crate::flow::prompt::is_field_name;
-use crate::yaml::{Node, NodeId, Value, meant};
+use crate::yaml::{Node, NodeId, Place, Value, meant};
 
 /// What nothing can be concluded about with something else in the place of a part.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +45,9 @@ pub(super) fn candidates(tree: &Node, id: NodeId) -> Box<dyn Iterator<Item = (No
                 .chain(other_steps(tree, id))
                 .chain(removed.flatten()),
         );
+    }
+    if lacks_field(tree, id) {
+        return Box::new(filled(tree, id).chain(removed.flatten()));
     }
     let values = part(tree, id).map_or_else(Vec::new, |node| values(tree, node));
     let replaced = values.into_iter().filter_map(move |(value, doubt)| {
@@ -103,16 +106,81 @@ pub(super) fn steps(tree: &Node) -> &[(Node, Node)] {
     tree.get("steps").map(Node::entries).unwrap_or_default()
 }
 
-/// Returns documents in which the step has another name, also where others lead to it.
-fn renamed<'a>(tree: &'a Node, state: &'a Node) -> impl Iterator<Item = (Node, Doubt)> + 'a {
-    let old = state.scalar().unwrap_or_default();
+/// Returns whether the node is a member that needs a field, of a step that fills none.
+pub(super) fn lacks_field(tree: &Node, id: NodeId) -> bool {
+    let needs_field = |(key, value): &(Node, Node)| {
+        value.id == id && matches!(key.scalar(), Some("change" | "ask"))
+    };
+    steps(tree)
+        .iter()
+        .any(|(_, step)| step.get("fill").is_none() && step.entries().iter().any(needs_field))
+}
+
+/// Returns documents in which the step with the member `id` fills a field that others read.
+fn filled(tree: &Node, id: NodeId) -> impl Iterator<Item = (Node, Doubt)> + '_ {
+    let place = part(tree, id).map_or(Place::BEGIN, |it| it.place);
+    let mut with_it = steps(tree)
+        .iter()
+        .filter(move |(_, step)| step.entries().iter().any(|(_, value)| value.id == id));
+    let state = with_it.next().map(|(state, _)| state.id);
+    read_names(tree, id).into_iter().filter_map(move |name| {
+        let mut tree = tree.clone();
+        if let Some(Value::Map { entries, .. }) = step_mut(&mut tree, state?) {
+            entries.push((Node::text(id, place, "fill"), Node::text(id, place, name)));
+        }
+        Some((tree, Doubt::Nothing))
+    })
+}
+
+/// Returns the entries of the mapping that has the node `id` as a value.
+pub(super) fn beside(tree: &Node, id: NodeId) -> &[(Node, Node)] {
+    if tree.entries().iter().any(|(_, value)| value.id == id) {
+        return tree.entries();
+    }
+    let mut found = tree.parts().map(|it| beside(it, id));
+    found.find(|it| !it.is_empty()).unwrap_or_default()
+}
+
+/// Returns documents in which the step `id`, whose name was there twice, has a name to which others
+/// lead, or the step before it that had the name first.
+pub(super) fn other_names(tree: &Node, id: NodeId) -> Vec<Node> {
+    let named = |names: &[(NodeId, &str)]| {
+        let mut tree = tree.clone();
+        for (id, name) in names {
+            tree.find_mut(*id)?.value = Value::text(*name);
+        }
+        Some(tree)
+    };
+    let mut states = steps(tree).iter().map(|(state, _)| state);
+    let second = states.clone().find(|state| state.id == id);
+    let written = second.and_then(|state| state.scalar()?.rsplit_once('_'));
+    let first = written.and_then(|(name, _)| states.find(|it| it.scalar() == Some(name)));
+    let mut all = Vec::new();
+    for lost in lost_targets(tree) {
+        all.extend(named(&[(id, lost)]));
+        if let (Some(first), Some((name, _))) = (first, written) {
+            all.extend(named(&[(first.id, lost), (id, name)]));
+        }
+    }
+    all
+}
+
+/// Returns the names of steps that others lead to, and that are not there.
+fn lost_targets(tree: &Node) -> BTreeSet<&str> {
     let states: Vec<&str> = steps(tree)
         .iter()
         .filter_map(|(it, _)| it.scalar())
         .collect();
     let mut targets = Vec::new();
     collect(tree, &["start", "next", "to", "then"], &mut targets);
-    let lost = targets.into_iter().filter(move |it| !states.contains(it));
+    let is_lost = |it: &&str| !states.contains(it) && *it != HUMAN_HANDOFF;
+    targets.into_iter().filter(is_lost).collect()
+}
+
+/// Returns documents in which the step has another name, also where others lead to it.
+fn renamed<'a>(tree: &'a Node, state: &'a Node) -> impl Iterator<Item = (Node, Doubt)> + 'a {
+    let old = state.scalar().unwrap_or_default();
+    let lost = lost_targets(tree).into_iter();
     let plain: String = old.chars().filter(char::is_ascii_alphanumeric).collect();
     let names = lost.map(str::to_owned).chain([format!("{plain}_1")]);
     names.map(move |new| {
@@ -210,12 +278,25 @@ fn is_key(tree: &Node, id: NodeId) -> bool {
 
 /// Returns the names that texts and expressions read, and that no step fills, without the node `id`.
 fn unfilled(tree: &Node, id: NodeId) -> BTreeSet<String> {
+    let filled = names_filled(tree, id);
+    let mut read: BTreeSet<String> = read_names(tree, id).into_iter().collect();
+    read.retain(|name| meant(name, &filled.iter().copied().collect::<Vec<_>>()).is_none());
+    read
+}
+
+/// Returns the names of fields that steps fill, without the node `id`.
+fn names_filled(tree: &Node, id: NodeId) -> BTreeSet<&str> {
     let mut filled = Vec::new();
     for (_, step) in steps(tree) {
         super::fills(step, &mut filled);
     }
     let others = filled.iter().filter(|it| it.id != id);
-    let filled: BTreeSet<&str> = others.filter_map(|it| it.scalar()).collect();
+    others.filter_map(|it| it.scalar()).collect()
+}
+
+/// Returns the names that are read and that no step fills, those first that are no slips of others.
+fn read_names(tree: &Node, id: NodeId) -> Vec<String> {
+    let filled = names_filled(tree, id);
     let mut read = BTreeSet::new();
     reads(tree, &mut read);
     let mut expressions = Vec::new();
@@ -230,12 +311,11 @@ fn unfilled(tree: &Node, id: NodeId) -> BTreeSet<String> {
         "has", "size", "int", "double", "string", "in", "true", "false", "value", "score",
     ];
     read.retain(|name| {
-        let is_misspelt = || meant(name, &filled.iter().copied().collect::<Vec<_>>()).is_some();
-        is_field_name(name)
-            && !known.contains(&name.as_str())
-            && !filled.contains(name.as_str())
-            && !is_misspelt()
+        is_field_name(name) && !known.contains(&name.as_str()) && !filled.contains(name.as_str())
     });
+    let filled: Vec<&str> = filled.into_iter().collect();
+    let mut read: Vec<String> = read.into_iter().collect();
+    read.sort_by_key(|name| meant(name, &filled).is_some());
     read
 }
 

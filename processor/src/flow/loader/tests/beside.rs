@@ -68,6 +68,24 @@ fn what_cannot_be_shown_beside_a_prompt_is_named_with_its_remedy() {
         ),
         (roof, long.as_str(), "8:12", "up to 2000 characters"),
         (
+            roof,
+            "https://example.com/roof.webp",
+            "8:12",
+            "JPEG or PNG only, and this is `.webp`",
+        ),
+        (
+            roof,
+            "https://example.com/Roof.GIF?size=2",
+            "8:12",
+            "JPEG or PNG only, and this is `.gif`",
+        ),
+        (
+            "pt: \"https://example.com/pt.png\"",
+            "pt: \"https://example.com/pt.avif\"",
+            "17:12",
+            "JPEG or PNG only, and this is `.avif`",
+        ),
+        (
             "\"https://example.com/en.png\"",
             "\"https://example.com/?n={name}\"",
             "17:12",
@@ -178,4 +196,23 @@ fn a_text_beside_an_image_or_link_is_shorter() {
     ] {
         assert!(fits(most, &more) && !fits(most + 1, &more), "{more}");
     }
+}
+
+#[test]
+fn an_image_of_another_format_is_refused_by_a_check_and_loads_where_it_is_published() {
+    let at = |path: &str| SHOWN.replace("https://example.com/roof.jpg", path);
+    for path in [
+        "https://example.com/roof.JPEG",
+        "https://example.com/roof.png?format=webp",
+        "https://example.com/image.php",
+        "https://example.com/a.webp/roof",
+    ] {
+        assert!(
+            Flow::check("roofs.yaml", &at(path)).flow.is_some(),
+            "{path}"
+        );
+    }
+    let published = at("https://example.com/roof.webp");
+    assert!(Flow::check("roofs.yaml", &published).flow.is_none());
+    assert!(Flow::parse("roofs.yaml", &published).is_ok());
 }

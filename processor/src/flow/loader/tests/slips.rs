@@ -172,6 +172,37 @@ fn a_likely_slip_has_a_message_of_its_own() {
             "remove the brackets",
         ),
         (
+            "prompt: Why {amount}?",
+            "prompt: [Why, \"{amount}?\"]",
+            ":15:13:",
+            "write one text; if it begins with `[`, put the whole text in quotes",
+        ),
+        (
+            "prompt: Why {amount}?",
+            "prompt:\n      - Why\n      - \"{amount}?\"",
+            ":16:7:",
+            "write one text, without `- `",
+        ),
+        // An address alone is no button.
+        (
+            "    completes: true",
+            "    completes: true\n    link: https://acme.com",
+            ":23:11:",
+            "write `{ url: https://acme.com, title: … }`",
+        ),
+        (
+            "    completes: true",
+            "    completes: true\n    link: https://example.com/a/long/offer",
+            ":23:11:",
+            "write `{ url: …, title: … }`",
+        ),
+        (
+            "    completes: true",
+            "    completes: true\n    link: Our offer",
+            ":23:11:",
+            "write `{ title: Our offer, url: … }`",
+        ),
+        (
             "    completes: true",
             "    completes: [true]",
             ":22:16:",
@@ -773,4 +804,84 @@ proptest! {
         prop_assert!(checked.flow.is_some() || checked.findings.iter().any(|it| it.is_error));
         assert_plain(&checked.findings);
     }
+}
+
+/// A flow in which each part is read by another.
+const SOLAR: &str = include_str!("../../../../flows/solar.yaml");
+
+#[test]
+fn a_fault_that_others_follow_from_is_told_once() {
+    let twice = "is here twice";
+    let no_fill = "fills no field, so there is nothing to change; add `fill`";
+    let answer = "is an answer, which nothing may change";
+    for (from, to, place, reason) in [
+        // One of several periods.
+        (
+            "period: month,",
+            "period: [month, year],",
+            ":105:47:",
+            "remove the brackets",
+        ),
+        (
+            "period: month,",
+            "period: [monthly, yearly],",
+            ":105:47:",
+            "remove the brackets",
+        ),
+        // A field that is computed from itself, or by the name of its answer.
+        (
+            "yearly_bill: \"bill * 12.0\"",
+            "bill: \"bill * 12.0\"",
+            ":112:7:",
+            answer,
+        ),
+        (
+            "yearly_bill: \"bill * 12.0\"",
+            "bill: \"value * 12.0\"",
+            ":112:7:",
+            answer,
+        ),
+        (
+            "yearly_bill: \"bill * 12.0\"",
+            "yearly_bill: \"yearly_bill\"",
+            ":112:7:",
+            "is computed from itself",
+        ),
+        // A correction without a field.
+        ("    fill: city\n", "", ":69:13:", no_fill),
+        ("    fill: bill\n", "", ":109:13:", no_fill),
+        ("    fill: day\n", "", ":176:13:", no_fill),
+        // The name of another step.
+        ("  AWAITING_HOME:\n", "  AWAITING_CITY:\n", ":73:3:", twice),
+        ("  AWAITING_BILL:\n", "  AWAITING_HOME:\n", ":100:3:", twice),
+        ("  AWAITING_BILL:\n", "  AWAITING_CITY:\n", ":100:3:", twice),
+        ("  AWAITING_TIME:\n", "  AWAITING_DAY:\n", ":180:3:", twice),
+        ("  AWAITING_DAY:\n", "  AWAITING_TIME:\n", ":180:3:", twice),
+        ("  BOOKED:\n", "  AWAITING_NAME:\n", ":191:3:", twice),
+    ] {
+        assert_only(SOLAR, from, to, place, reason);
+    }
+    assert_only(
+        FLOW,
+        "    fill: reason\n",
+        "    change: [\"change reason\"]\n",
+        ":18:13:",
+        no_fill,
+    );
+    assert_only(FLOW, "  WHY:\n", "  ASK:\n", ":14:3:", twice);
+    assert_only(FLOW, "  DONE:\n", "  WHY:\n", ":20:3:", twice);
+}
+
+#[test]
+fn a_step_whose_name_is_there_twice_is_still_checked() {
+    let text = FLOW
+        .replace("  WHY:\n", "  ASK:\n")
+        .replace("prompt: Why {amount}?", "promt: Why {amount}?");
+    let found = Flow::check("", &text).findings;
+    let found: Vec<String> = found.iter().map(|it| it.at.to_string()).collect();
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(
+        found.iter().any(|it| it.contains("did you mean `prompt`?")),
+        "{found:#?}"
+    );
 }
