@@ -48,7 +48,7 @@ pub use assignment::{MAX_ASSIGNEE_CHARS, is_assignee};
 pub(crate) use assignment::{assignment_hash, fnv};
 pub use chosen_by::StartedBy;
 pub use command::{MAX_TEXT_CHARS, RejectReason, is_sayable};
-pub use conversation::{Conversation, InternalState};
+pub use conversation::{Conversation, FirstMessage, InternalState, StatedConsent};
 pub(crate) use document::{Item, OneOrMany};
 pub use fold::{Receipt, Step, step};
 pub use json_schema::document_schema;

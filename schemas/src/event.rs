@@ -57,12 +57,37 @@ pub struct EventData {
     /// The assignee in the business, named by a person or by the flow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assignee: Option<String>,
+    /// The time since which the lead has this assignee.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assigned_at: Option<Timestamp>,
     /// The first ad or post that led to a message of the lead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub referral: Option<Referral>,
     /// The time of that message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub referred_at: Option<Timestamp>,
+    /// The text of the lead's first message; absent for a message without one, such as a picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_message: Option<String>,
+    /// The time of that message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_message_at: Option<Timestamp>,
+    /// What the lead said last of messages: STOP or START. Absent until it said one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
+    /// The time at which it said that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent_at: Option<Timestamp>,
+}
+
+/// Whether a lead wants messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Consent {
+    /// START, after a STOP.
+    Granted,
+    /// STOP.
+    Withdrawn,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

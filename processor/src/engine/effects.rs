@@ -9,8 +9,8 @@ use leadstream_schemas::event::EventName;
 use leadstream_schemas::registry::SchemaIds;
 use leadstream_schemas::reply::{WithdrawReason, WithdrawScope};
 use leadstream_schemas::{
-    Cause, EventData, InputId, LeadEvent, LeadId, LeadMetadata, Platform, Recipient, Reply,
-    ReplyContent, ReplyKind, Revision, SyncPriority, Timestamp, Topic,
+    Cause, Consent, EventData, InputId, LeadEvent, LeadId, LeadMetadata, Platform, Recipient,
+    Reply, ReplyContent, ReplyKind, Revision, SyncPriority, Timestamp, Topic,
 };
 
 use crate::flow::{Referral, START, TurnInput, numbered};
@@ -65,6 +65,7 @@ pub(crate) fn event(
     at: Timestamp,
 ) -> Option<LeadEvent> {
     let conversation = lead.journal.conversation()?;
+    let first_message = conversation.first_message.as_ref();
     Some(LeadEvent {
         event: EventName::LeadStateUpdated,
         id: format!("{lead_id}:{revision}"),
@@ -91,8 +92,16 @@ pub(crate) fn event(
             cause,
             merged_into: lead.merged_into.clone(),
             assignee: conversation.assignee.clone(),
+            assigned_at: conversation.assigned_at,
             referral: conversation.referral.as_ref().map(Referral::to_given),
             referred_at: conversation.referral.as_ref().map(|it| it.at),
+            first_message: first_message.and_then(|it| it.text.clone()),
+            first_message_at: first_message.map(|it| it.at),
+            consent: conversation.consent.map(|it| match it.is_granted {
+                true => Consent::Granted,
+                false => Consent::Withdrawn,
+            }),
+            consent_at: conversation.consent.map(|it| it.at),
         },
     })
 }

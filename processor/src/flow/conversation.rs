@@ -26,6 +26,33 @@ pub struct Conversation {
     /// The first ad or post that led to a message of the lead. It stays at a restart.
     #[serde(default)]
     pub referral: Option<Referral>,
+    /// The lead's first message. It stays at a restart. A lead of version 0.1 has none.
+    #[serde(default)]
+    pub first_message: Option<FirstMessage>,
+    /// The time since which the lead has its assignee.
+    #[serde(default)]
+    pub assigned_at: Option<Timestamp>,
+    /// The lead's last STOP or START. It stays at a restart.
+    #[serde(default)]
+    pub consent: Option<StatedConsent>,
+}
+
+/// The first message of a lead. Stored as a MessagePack array: add fields only at the end, with a
+/// default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstMessage {
+    pub at: Timestamp,
+    /// Its text or caption, if it has one.
+    pub text: Option<String>,
+}
+
+/// What a lead said of messages. Stored as a MessagePack array: add fields only at the end, with a
+/// default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatedConsent {
+    pub at: Timestamp,
+    /// True for START, false for STOP.
+    pub is_granted: bool,
 }
 
 /// The part of a conversation that events and reports do not show. Stored as a MessagePack array:
@@ -100,6 +127,9 @@ impl Conversation {
             internal: InternalState::default(),
             assignee: None,
             referral: None,
+            first_message: None,
+            assigned_at: None,
+            consent: None,
         }
     }
 
@@ -112,7 +142,10 @@ impl Conversation {
             || self.data != other.data
             || self.flow != other.flow
             || self.assignee != other.assignee
+            || self.assigned_at != other.assigned_at
             || self.referral != other.referral
+            || self.first_message != other.first_message
+            || self.consent != other.consent
     }
 
     /// Returns whether a person of the business has the lead, so that the bot is silent.

@@ -14,9 +14,10 @@ use super::field::currency_field;
 use super::progress::{ANSWERED, RETRIED};
 use super::read::{Reading, read_name};
 use super::reply::{ReplyBuilder, ask};
+use super::turn_input::clean;
 use super::{
-    COLD, Conversation, Flow, FlowStep, HUMAN_HANDOFF, OPTED_OUT, Question, Referral, RejectReason,
-    Role, TurnInput,
+    COLD, Conversation, FirstMessage, Flow, FlowStep, HUMAN_HANDOFF, OPTED_OUT, Question, Referral,
+    RejectReason, Role, StatedConsent, TurnInput,
 };
 use correct::Note;
 use question::{compute, rescore};
@@ -102,8 +103,8 @@ impl<'a> Turn<'a> {
         }
     }
 
-    fn step(self, conversation: &Conversation, input: &TurnInput) -> Step {
-        let mut conversation = conversation.clone();
+    fn step(self, before: &Conversation, input: &TurnInput) -> Step {
+        let mut conversation = before.clone();
         if conversation.referral.is_none() {
             conversation.referral = self.referral.cloned();
         }
@@ -113,10 +114,24 @@ impl<'a> Turn<'a> {
             Err(reason) => (None, Some(reason)),
         };
         self.flow.take_referral_back(&mut conversation);
+        self.note_times(before, &mut conversation);
         Step {
             conversation,
             prompt,
             rejection,
+        }
+    }
+
+    /// Notes since when the lead has its assignee, and when it said STOP or START.
+    fn note_times(self, before: &Conversation, after: &mut Conversation) {
+        if after.assignee != before.assignee {
+            after.assigned_at = after.assignee.is_some().then_some(self.at);
+        }
+        if after.is_opted_out() != before.is_opted_out() {
+            after.consent = Some(StatedConsent {
+                at: self.at,
+                is_granted: before.is_opted_out(),
+            });
         }
     }
 
@@ -137,6 +152,13 @@ impl<'a> Turn<'a> {
             }
             command if command.is_command() => self.apply_command(conversation, command)?,
             _ => {
+                if conversation.internal.last_message_at.is_none() {
+                    let text = input.keyword().map(clean);
+                    conversation.first_message = Some(FirstMessage {
+                        at: self.at,
+                        text: text.filter(|text| !text.is_empty()),
+                    });
+                }
                 conversation.internal.last_message_at = Some(self.at);
                 self.apply_keywords(conversation, input)
             }

@@ -1,5 +1,7 @@
 //! Compares the journal with the pure fold of its inputs in order (invariants 2 and 3).
 
+mod attribution;
+
 use std::collections::{BTreeMap, HashSet};
 
 use leadstream_schemas::input::MediaType;

@@ -191,7 +191,8 @@ pub(crate) struct Field {
     /// `first_name` and `last_name` (one word is a first name), `only_or_last_name` and
     /// `names_before_last` (one word is a last name), `state`, `previous_state`, `score`,
     /// `is_completed`, `platform`, `cause`, `flow`, `timestamp`, `assignee` (to whom the lead is
-    /// assigned), `referral.source_type`, `.source_id`, `.source_url`, `.headline`, `.body` and
+    /// assigned), `assigned_at`, `first_message` and `first_message_at`, `consent` (`granted` or
+    /// `withdrawn`) and `consent_at`, `referral.source_type`, `.source_id`, `.source_url`, `.headline`, `.body` and
     /// `.ctwa_clid` (the first ad or post that led to a message), `referred_at`, or `data.` and the name of an answer.
     #[schemars(with = "String")]
     pub(crate) from: Source,

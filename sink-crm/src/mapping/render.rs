@@ -136,6 +136,11 @@ fn raw(source: &Source, event: &LeadEvent) -> Option<Value> {
         Source::Flow => json!(data.flow.name),
         Source::Timestamp => json!(event.timestamp),
         Source::Assignee => json!(data.assignee),
+        Source::AssignedAt => json!(data.assigned_at),
+        Source::FirstMessage => json!(data.first_message),
+        Source::FirstMessageAt => json!(data.first_message_at),
+        Source::Consent => json!(data.consent),
+        Source::ConsentAt => json!(data.consent_at),
         Source::Referral(part) => {
             json!(data.referral.as_ref().and_then(|it| part.of(it)))
         }
@@ -344,6 +349,44 @@ mod tests {
         data.referral = None;
         let rendered = field(json!({"from": "referral.headline"}), data);
         assert_eq!(rendered.values.get("f"), None);
+    }
+
+    #[test]
+    fn the_first_message_the_assignment_and_the_consent_are_sources_with_their_times() {
+        let mut data = completed();
+        let sources = [
+            ("first_message", "text", json!("Hi, I want solar")),
+            (
+                "first_message_at",
+                "datetime",
+                json!("2026-11-23T10:15:00.000Z"),
+            ),
+            ("assigned_at", "date", json!("2026-11-24")),
+            ("consent", "text", json!("withdrawn")),
+            ("consent_at", "datetime", json!("2026-11-25T10:15:00.000Z")),
+        ];
+        for (source, kind, _) in &sources {
+            let rendered = field(json!({"from": source, "type": kind}), data.clone());
+            assert_eq!(rendered.values.get("f"), None, "{source}");
+        }
+        let at = |day: u32| {
+            let time = json!(format!("2026-11-{day}T10:15:00.000Z"));
+            Some(serde_json::from_value(time).unwrap())
+        };
+        data.first_message = Some("Hi, I want solar".into());
+        data.first_message_at = at(23);
+        data.assigned_at = at(24);
+        data.consent = Some(leadstream_schemas::Consent::Withdrawn);
+        data.consent_at = at(25);
+        for (source, kind, value) in &sources {
+            let rendered = field(json!({"from": source, "type": kind}), data.clone());
+            assert_eq!(rendered.values["f"].as_ref(), Some(value), "{source}");
+        }
+        let box_of = json!({
+            "from": "consent", "type": "boolean",
+            "values": { "granted": "true", "withdrawn": "false" },
+        });
+        assert_eq!(field(box_of, data).values["f"], Some(json!(false)));
     }
 
     #[test]

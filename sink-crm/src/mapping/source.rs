@@ -24,6 +24,11 @@ pub(crate) enum Source {
     Flow,
     Timestamp,
     Assignee,
+    AssignedAt,
+    FirstMessage,
+    FirstMessageAt,
+    Consent,
+    ConsentAt,
     Referral(ReferralPart),
     ReferredAt,
     Data(String),
@@ -78,6 +83,11 @@ impl TryFrom<String> for Source {
             "flow" => Self::Flow,
             "timestamp" => Self::Timestamp,
             "assignee" => Self::Assignee,
+            "assigned_at" => Self::AssignedAt,
+            "first_message" => Self::FirstMessage,
+            "first_message_at" => Self::FirstMessageAt,
+            "consent" => Self::Consent,
+            "consent_at" => Self::ConsentAt,
             "referral.source_type" => Self::Referral(ReferralPart::SourceType),
             "referral.source_id" => Self::Referral(ReferralPart::SourceId),
             "referral.source_url" => Self::Referral(ReferralPart::SourceUrl),
@@ -87,7 +97,7 @@ impl TryFrom<String> for Source {
             "referred_at" => Self::ReferredAt,
             _ => {
                 return Err(format!(
-                    "`from: {text}` is no value of a lead; use `data.{text}` for an answer, or one of lead_id, wa_id, phone, name, first_name, last_name, only_or_last_name, names_before_last, state, previous_state, score, is_completed, platform, cause, flow, timestamp, assignee, referred_at, referral.source_type, referral.source_id, referral.source_url, referral.headline, referral.body, referral.ctwa_clid"
+                    "`from: {text}` is no value of a lead; use `data.{text}` for an answer, or one of lead_id, wa_id, phone, name, first_name, last_name, only_or_last_name, names_before_last, state, previous_state, score, is_completed, platform, cause, flow, timestamp, assignee, assigned_at, first_message, first_message_at, consent, consent_at, referred_at, referral.source_type, referral.source_id, referral.source_url, referral.headline, referral.body, referral.ctwa_clid"
                 ));
             }
         })

@@ -57,7 +57,8 @@ impl Turn<'_> {
         })
     }
 
-    /// Restarts the flow from its first step. The assignee and the referral stay.
+    /// Restarts the flow from its first step. The assignee, the referral, the first message and the
+    /// consent stay.
     pub(super) fn restart(self, conversation: &mut Conversation) -> Option<ReplyContent> {
         let before = std::mem::replace(conversation, Conversation::start(self.flow));
         conversation.assignee = before.assignee;
@@ -65,7 +66,10 @@ impl Turn<'_> {
             .internal
             .progress
             .restarted(before.flow, &conversation.flow);
+        conversation.assigned_at = before.assigned_at;
         conversation.referral = before.referral;
+        conversation.first_message = before.first_message;
+        conversation.consent = before.consent;
         self.flow.lend_referral(conversation, self.at);
         conversation.internal.last_message_at = before.internal.last_message_at;
         conversation.internal.assignment_hash = before.internal.assignment_hash;

@@ -6,7 +6,7 @@ use leadstream_schemas::{InputId, ReplyContent, Timestamp};
 use serde_json::Map;
 
 use super::{Change, Entry, Evicted, FoldError, Journal, Refolded, hash};
-use crate::flow::{Conversation, ERASED, InternalState};
+use crate::flow::{Conversation, ERASED, FirstMessage, InternalState, StatedConsent};
 use crate::flows::Flows;
 
 /// The outcome of a join.
@@ -17,6 +17,15 @@ pub struct Joined {
     pub prompt: Option<ReplyContent>,
     /// The ids of evicted inputs, with their times of sending.
     pub evicted: Vec<(InputId, Timestamp)>,
+}
+
+fn earlier(one: Option<FirstMessage>, other: Option<FirstMessage>) -> Option<FirstMessage> {
+    one.into_iter().chain(other).min_by_key(|it| it.at)
+}
+
+fn later(one: Option<StatedConsent>, other: Option<StatedConsent>) -> Option<StatedConsent> {
+    // Of equals the last one, which is this journal's.
+    other.into_iter().chain(one).max_by_key(|it| it.at)
 }
 
 impl Journal {
@@ -37,7 +46,12 @@ impl Journal {
                 for (field, value) in other.data {
                     base.data.entry(field).or_insert(value);
                 }
-                base.assignee = base.assignee.or(other.assignee);
+                if base.assignee.is_none() {
+                    base.assignee = other.assignee;
+                    base.assigned_at = other.assigned_at;
+                }
+                base.first_message = earlier(base.first_message, other.first_message);
+                base.consent = later(base.consent, other.consent);
                 base.internal
                     .progress
                     .join(&base.flow, other.internal.progress, other.flow);
@@ -93,6 +107,9 @@ impl Journal {
             internal: InternalState::default(),
             assignee: None,
             referral: None,
+            first_message: None,
+            assigned_at: None,
+            consent: None,
         });
         *self = Self {
             current: blank,

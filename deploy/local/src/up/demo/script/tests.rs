@@ -62,6 +62,11 @@ pub(crate) fn event_of(revision: u64, from: &str, to: &str, score: i32) -> LeadE
             assignee: None,
             referral: None,
             referred_at: None,
+            assigned_at: None,
+            first_message: None,
+            first_message_at: None,
+            consent: None,
+            consent_at: None,
         },
     }
 }
