@@ -16,7 +16,7 @@ pub(crate) use document::{Field, WriteRule};
 pub(crate) use document::{Filter, Kind, Mapping, OnMultipleMatches, OnRecreated, Target};
 #[cfg(test)]
 pub(crate) use fit::Problem;
-pub(crate) use fit::{Described, Provisioning, describe, problems};
+pub(crate) use fit::{Described, Provisioning, describe, problems, word};
 pub(crate) use render::{Rendered, render, wants};
 pub(crate) use role::FieldRole;
 pub(crate) use write_rules::{Guarded, Remote, WrittenFields, decide, needs_read};

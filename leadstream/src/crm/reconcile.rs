@@ -62,6 +62,10 @@ fn print_report(report: &Reconciled, applied: bool) {
         counted(report.compared, "lead"),
         report.synced
     );
+    if report.customers > 0 {
+        let customers = counted(report.customers, "lead");
+        println!("{crm}: {customers} not compared: the records are those of customers");
+    }
     for differing in &report.differences {
         let field = differing.field.as_deref().unwrap_or("(record)");
         println!(

@@ -127,7 +127,7 @@ pub(crate) fn describe(problems: &[Problem]) -> String {
     }
 }
 
-const fn word(kind: Kind) -> &'static str {
+pub(crate) const fn word(kind: Kind) -> &'static str {
     match kind {
         Kind::Text => "text",
         Kind::Number => "number",

@@ -50,6 +50,8 @@ pub(crate) struct Salesforce {
     tokens: Tokens,
     /// The objects of customers, where leads are written to them.
     pub(super) people: Mutex<Option<People>>,
+    /// What Contact lacks of the mapping, as the last check found it.
+    pub(super) contact_notes: Mutex<Option<String>>,
     /// The longest texts by field, as the organisation describes them.
     lengths: Mutex<BTreeMap<String, usize>>,
     /// The fields as they were last described.
@@ -64,6 +66,7 @@ impl Salesforce {
             tokens: Tokens::default(),
             lengths: Mutex::default(),
             people: Mutex::default(),
+            contact_notes: Mutex::default(),
             fingerprints: Mutex::default(),
         }
     }
@@ -328,6 +331,10 @@ impl Crm for Salesforce {
 
     async fn find_lost(&self, known: &[Known<'_>]) -> Result<Vec<Lost>, Failure> {
         self.lost_leads(known).await
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes_of_contact().iter().cloned().collect()
     }
 
     fn target(&self) -> Option<&Target> {

@@ -7,7 +7,7 @@ use leadstream_schemas::LeadId;
 use serde_json::{Map, Value, json};
 
 use super::client::{Salesforce, WriteKind};
-use super::people::{People, customer_id, has_person_accounts, is_customer};
+use super::people::{People, customer_id, has_person_accounts, is_customer, missing_fields};
 use super::response::{parse_candidate, parse_contact};
 use super::schema::Describe;
 use super::soql::{
@@ -26,6 +26,12 @@ impl Salesforce {
         self.people.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns what an operator should know of the fields of Contact.
+    pub(super) fn notes_of_contact(&self) -> MutexGuard<'_, Option<String>> {
+        let notes = self.contact_notes.lock();
+        notes.unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Reads whether leads are written to customers. An organisation without Contacts for the user of
     /// the credentials has none.
     pub(super) async fn check_people(&self) -> Result<(), Failure> {
@@ -35,6 +41,7 @@ impl Salesforce {
         } else {
             Vec::new()
         };
+        *self.notes_of_contact() = missing_fields(&contact, self.target_of());
         let revision = &self.target_of().revision;
         let key = self.key();
         *self.people() = People::new(&contact, &account, revision, key);
@@ -167,7 +174,7 @@ impl Salesforce {
             return Ok(());
         }
         let Some(people) = self.people().clone() else {
-            let reason = "the lead belongs to a Contact, and Contact lost the field of the revision: create it again, then `leadstream crm retry`";
+            let reason = "the lead belongs to a Contact, and Contact lost the field of the revision: create it again, then `leadstream crm retry --apply`";
             for (at, _) in records {
                 whole.outcomes[at] = Some(RecordOutcome::Parked(reason.into()));
             }

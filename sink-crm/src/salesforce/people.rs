@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::mapping::Described;
+use crate::mapping::{Described, Target, word};
 
 const CONTACT: &str = "003";
 const ACCOUNT: &str = "001";
@@ -70,6 +70,37 @@ impl People {
     }
 }
 
+/// Returns which fields of the mapping Contact lacks, what follows, and the step by hand.
+pub(super) fn missing_fields(contact: &[Described], target: &Target) -> Option<String> {
+    if contact.is_empty() {
+        return Some("the user of the credentials does not see Contact: Contacts are not looked at, and converted leads are parked".to_owned());
+    }
+    let has = |name: &str| {
+        contact
+            .iter()
+            .any(|field| field.name == name && field.writable)
+    };
+    let written = target.written();
+    let missing: Vec<String> = written
+        .iter()
+        .filter(|(name, _)| name.ends_with(OWN) && !has(name))
+        .map(|(name, kind)| format!("{name} ({})", word(*kind)))
+        .collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let missing = missing.join(", ");
+    Some(if has(&target.revision) {
+        format!(
+            "the records of customers go without fields that Contact lacks, or that the user of the credentials may not edit; create them by hand: {missing}"
+        )
+    } else {
+        format!(
+            "Contacts are not looked at, and converted leads are parked; to write leads to customers, create these fields on Contact by hand: {missing}"
+        )
+    })
+}
+
 /// Returns whether a record is that of a customer.
 pub(super) fn is_customer(record_id: &str) -> bool {
     record_id.starts_with(CONTACT) || record_id.starts_with(ACCOUNT)
@@ -93,8 +124,8 @@ pub(super) fn customer_id(contact: &Map<String, Value>) -> Option<String> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{People, customer_id, is_customer};
-    use crate::mapping::Described;
+    use super::{People, customer_id, is_customer, missing_fields};
+    use crate::mapping::{DEFAULT, Described, Mapping};
 
     fn fields(names: &[(&str, bool)]) -> Vec<Described> {
         let field = |(name, writable): &(&str, bool)| Described {
@@ -133,6 +164,40 @@ mod tests {
             "attributes": {"type": "Account"}, "id": "0011", "Revision__pc": 3, "Score__c": null,
         });
         assert_eq!(people.record(&lead, "0011"), account);
+    }
+
+    #[test]
+    fn what_contact_lacks_is_named_with_what_follows_and_the_step_by_hand() {
+        let target = DEFAULT.parse::<Mapping>().unwrap().salesforce;
+        let all: Vec<(&str, bool)> = target
+            .written()
+            .into_iter()
+            .filter(|(name, _)| name.ends_with("__c"))
+            .map(|(name, _)| (name, true))
+            .collect();
+        let missing =
+            |fields_there: &[(&str, bool)]| missing_fields(&fields(fields_there), &target);
+        assert_eq!(missing(&all), None);
+        let none = missing(&[("LastName", true)]).unwrap();
+        for part in [
+            "converted leads are parked",
+            "create these fields on Contact by hand: ",
+            "Leadstream_Revision__c (number)",
+            "Leadstream_State__c (text)",
+        ] {
+            assert!(none.contains(part), "{part}: {none}");
+        }
+        assert!(!none.contains("Company"), "{none}");
+        let read_only = all
+            .iter()
+            .map(|(name, _)| (*name, *name != "Leadstream_Score__c"));
+        let read_only = missing(&read_only.collect::<Vec<_>>()).unwrap();
+        assert!(read_only.starts_with("the records of customers go without"));
+        assert!(
+            read_only.ends_with("by hand: Leadstream_Score__c (number)"),
+            "{read_only}"
+        );
+        assert!(missing(&[]).unwrap().contains("does not see Contact"));
     }
 
     #[test]

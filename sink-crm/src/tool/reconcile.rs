@@ -57,6 +57,8 @@ pub struct Reconciled {
     /// Leads that the interrupted run compared before this one continued.
     pub compared_before: i64,
     pub compared: u64,
+    /// Leads that are written to the records of customers, which belong to sales. They are not compared.
+    pub customers: u64,
     pub synced: u64,
     /// Differences by field and reason.
     pub differences: Vec<Differing>,
@@ -128,6 +130,21 @@ async fn run<C: Records>(
             return Ok(report.end(C::NAME, compared_before, None));
         };
         let next = last.lead_id.clone();
+        let page = rows.len();
+        let is_customer = |row: &Claimed| {
+            let record_id = row.crm_record_id.as_deref();
+            record_id.is_some_and(|id| crm.writes_by_id(id))
+        };
+        let (customers, rows): (Vec<Claimed>, Vec<Claimed>) =
+            rows.into_iter().partition(is_customer);
+        report.customers += customers.len() as u64;
+        if rows.is_empty() {
+            after = next;
+            ledger
+                .save_reconciliation_progress(C::NAME, &after, page, Utc::now())
+                .await?;
+            continue;
+        }
         if limiter.daily_is_spent() {
             let reason = "our share of the day's requests is used up (SINK_CRM_DAILY_SHARE_PERCENT); run it again tomorrow; it continues where it stopped";
             return Ok(report.end(C::NAME, compared_before, Some(reason.to_owned())));
@@ -201,7 +218,7 @@ async fn run<C: Records>(
         }
         after = next;
         ledger
-            .save_reconciliation_progress(C::NAME, &after, events.len(), Utc::now())
+            .save_reconciliation_progress(C::NAME, &after, page, Utc::now())
             .await?;
     }
 }
@@ -244,6 +261,7 @@ async fn with_retries<T>(
 #[derive(Debug, Default)]
 struct Report {
     compared: u64,
+    customers: u64,
     differing: u64,
     requeued: u64,
     by: BTreeMap<(Option<String>, &'static str), u64>,
@@ -273,6 +291,7 @@ impl Report {
             crm: crm.as_str(),
             compared_before,
             compared: self.compared,
+            customers: self.customers,
             synced: self.compared - self.differing,
             differences,
             requeued: self.requeued,
