@@ -2,17 +2,19 @@
 
 #![expect(clippy::print_stdout, reason = "the output of a command")]
 
+mod answers;
 mod provision;
 mod reconcile;
 
 use anyhow::bail;
 use chrono::{SecondsFormat, Utc};
 use clap::{Subcommand, ValueEnum};
-use leadstream_schemas::LeadId;
+use leadstream_processor::lead::Address;
+use leadstream_schemas::{Account, LeadId};
 use leadstream_service::config::DatabaseArgs;
 use leadstream_service::counted;
-use leadstream_sink_crm::tool::{self, SyncStatus, SyncSummary};
-use leadstream_sink_crm::{CrmArgs, Ledger, LedgerState};
+use leadstream_sink_crm::tool::{self, Checked, Planned, SyncStatus, SyncSummary};
+use leadstream_sink_crm::{CrmArgs, Ledger, LedgerState, RetrySelection};
 use serde_json::{Value, json};
 
 /// Settings of `leadstream crm`.
@@ -26,11 +28,14 @@ pub(crate) struct Args {
 enum Action {
     /// Check that each CRM accepts the credentials and has the fields of the mapping
     ///
-    /// For the signed webhook, it checks the settings only.
+    /// For the signed webhook, it checks the settings only. With DATABASE_URL it also checks that
+    /// published flows fill the answers of the mapping file, with values that its types can hold.
     Check {
         /// Print each CRM as a line of JSON
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        database: DatabaseArgs,
         #[command(flatten)]
         crm: Box<CrmArgs>,
     },
@@ -77,9 +82,12 @@ enum Action {
         /// Only leads whose reason contains this text, such as ENTITY_IS_LOCKED
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
-        /// Only this lead
+        /// Only this lead: its phone number in any international notation, or its lead id
         #[arg(long, value_name = "ID")]
-        lead: Option<LeadId>,
+        lead: Option<String>,
+        /// Do it; without this, the leads are only counted
+        #[arg(long)]
+        apply: bool,
     },
 }
 
@@ -100,20 +108,26 @@ enum State {
 /// reached.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     match args.action {
-        Action::Check { crm, json } => check(&crm, json).await,
+        Action::Check {
+            crm,
+            database,
+            json,
+        } => check(&crm, &database, json).await,
         Action::Plan {
             crm,
             ledger,
             requests,
             json,
         } => {
+            if let Some((crm, problem)) = answers::unfit(&crm, &ledger).await?.first() {
+                bail!("{crm}: {problem}");
+            }
             for planned in tool::plan(&crm, &Ledger::connect(&ledger)?, requests).await? {
-                let (crm, leads, body) = (planned.crm, planned.leads, planned.body);
                 if json {
-                    println!("{}", json!({ "crm": crm, "leads": leads, "body": body }));
+                    println!("{}", planned_object(&planned));
                 } else {
-                    println!("{crm}: {}", counted(leads, "lead"));
-                    println!("{body:#}");
+                    println!("{}: {}", planned.crm, counted(planned.leads, "lead"));
+                    println!("{:#}", planned.body);
                 }
             }
             Ok(())
@@ -127,32 +141,60 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             crm,
             reason,
             lead,
+            apply,
         } => {
-            let state = match state {
-                State::Parked => LedgerState::Parked,
-                State::Dead => LedgerState::Dead,
-                State::Due => LedgerState::Due,
+            let lead_ids = lead.as_deref().map(lead_ids);
+            let selected = RetrySelection {
+                crm: crm.as_deref(),
+                state: match state {
+                    State::Parked => LedgerState::Parked,
+                    State::Dead => LedgerState::Dead,
+                    State::Due => LedgerState::Due,
+                },
+                reason: reason.as_deref(),
+                lead_ids: lead_ids.as_deref(),
             };
-            let (crm, reason) = (crm.as_deref(), reason.as_deref());
-            let ledger = Ledger::connect(&ledger)?;
-            let due = ledger
-                .retry(crm, state, reason, lead.as_ref(), Utc::now())
-                .await?;
-            println!("due now: {}", counted(due, "lead"));
-            Ok(())
+            retry(&Ledger::connect(&ledger)?, &selected, apply).await
         }
     }
 }
 
-async fn check(args: &CrmArgs, json: bool) -> anyhow::Result<()> {
+/// Returns the ids under which the ledger may have a lead.
+fn lead_ids(written: &str) -> Vec<LeadId> {
+    let address = Address::of(&Account::default(), written, None);
+    let identities = address.iter().flat_map(Address::identities);
+    let ids = identities.map(|identity| LeadId::from(identity.as_str()));
+    ids.chain([LeadId::from(written)]).collect()
+}
+
+async fn retry(ledger: &Ledger, selected: &RetrySelection<'_>, apply: bool) -> anyhow::Result<()> {
+    if apply {
+        let due = ledger.retry(selected, Utc::now()).await?;
+        println!("due now: {}", counted(due, "lead"));
+        return Ok(());
+    }
+    let due = ledger.count_retried(selected, Utc::now()).await?;
+    println!("would be due: {}", counted(due, "lead"));
+    if due > 0 {
+        println!("nothing was changed: add --apply");
+    }
+    Ok(())
+}
+
+async fn check(args: &CrmArgs, database: &DatabaseArgs, json: bool) -> anyhow::Result<()> {
     let mut broken = 0_usize;
-    for found in tool::check(args).await? {
+    let unfit = if database.database_url.is_some() {
+        answers::unfit(args, database).await?
+    } else {
+        Vec::new()
+    };
+    for mut found in tool::check(args).await? {
+        let of_it = unfit.iter().filter(|(crm, _)| *crm == found.crm);
+        let problems = of_it.map(|(_, problem)| problem.clone());
+        let problems: Vec<String> = problems.chain(found.problem.take()).collect();
+        found.problem = (!problems.is_empty()).then(|| problems.join("; "));
         if json {
-            let (problem, notes) = (&found.problem, &found.notes);
-            println!(
-                "{}",
-                json!({ "crm": found.crm, "problem": problem, "notes": notes })
-            );
+            println!("{}", checked_object(&found));
             broken += usize::from(found.problem.is_some());
             continue;
         }
@@ -201,6 +243,14 @@ async fn status(ledger: &Ledger, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn checked_object(found: &Checked) -> Value {
+    json!({ "crm": found.crm, "problem": found.problem, "notes": found.notes })
+}
+
+fn planned_object(planned: &Planned) -> Value {
+    json!({ "crm": planned.crm, "leads": planned.leads, "body": planned.body })
+}
+
 fn object(summary: &SyncSummary) -> Value {
     json!({
         "crm": summary.crm,
@@ -214,6 +264,66 @@ fn object(summary: &SyncSummary) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lead_is_retried_by_its_number_in_any_notation_or_its_id() {
+        let ids = |written: &str| -> Vec<String> {
+            let ids = lead_ids(written);
+            ids.iter().map(|id| id.as_str().to_owned()).collect()
+        };
+        for written in [
+            "+49 (151) 1234-5678",
+            "004915112345678",
+            "tel:+4915112345678",
+            "https://wa.me/4915112345678",
+            "4915112345678",
+        ] {
+            assert_eq!(ids(written)[0], "4915112345678", "{written}");
+        }
+        let both = ids("+55 11 98765-0001");
+        assert!(both.contains(&"5511987650001".to_owned()), "{both:?}");
+        assert!(both.contains(&"551187650001".to_owned()), "{both:?}");
+        assert_eq!(ids("eu/+49 151 12345678")[0], "eu/4915112345678");
+        assert!(ids("US.1349").contains(&"US.1349".to_owned()));
+    }
+
+    #[test]
+    fn a_check_as_json_is_one_object_with_the_problem_and_the_notes() {
+        let checked = Checked {
+            crm: "hubspot",
+            problem: Some("create the field budget (number)".to_owned()),
+            notes: vec!["the version 2026-09 ends in March 2028".to_owned()],
+        };
+        let expected = json!({
+            "crm": "hubspot", "problem": "create the field budget (number)",
+            "notes": ["the version 2026-09 ends in March 2028"],
+        });
+        assert_eq!(checked_object(&checked), expected);
+        let sound = Checked {
+            problem: None,
+            notes: Vec::new(),
+            ..checked
+        };
+        let expected = json!({ "crm": "hubspot", "problem": null, "notes": [] });
+        assert_eq!(checked_object(&sound), expected);
+        assert!(!checked_object(&sound).to_string().contains('\n'));
+    }
+
+    #[test]
+    fn a_planned_request_as_json_is_one_line_with_its_body() {
+        let body = json!({ "inputs": [{ "id": "49170\n1" }] });
+        let planned = Planned {
+            crm: "hubspot",
+            leads: 1,
+            body: body.clone(),
+        };
+        let object = planned_object(&planned);
+        assert_eq!(
+            object,
+            json!({ "crm": "hubspot", "leads": 1, "body": body })
+        );
+        assert!(!object.to_string().contains('\n'));
+    }
 
     #[test]
     fn a_status_as_json_has_the_reason_and_the_oldest() {

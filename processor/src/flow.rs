@@ -40,6 +40,7 @@ mod time;
 mod turn_input;
 mod undelivered;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use leadstream_schemas::FlowRef;
@@ -50,6 +51,7 @@ pub use chosen_by::StartedBy;
 pub use command::{MAX_TEXT_CHARS, RejectReason, is_sayable};
 pub use conversation::{Conversation, FirstMessage, InternalState, StatedConsent};
 pub(crate) use document::{Item, OneOrMany};
+pub use field::FieldType;
 pub use fold::{Receipt, Step, step};
 pub use json_schema::document_schema;
 pub use loader::{Checked, Finding, FlowError};
@@ -85,6 +87,8 @@ pub struct Flow {
     undelivered: Reactions,
     burst_wait: Duration,
     schedule: Schedule,
+    /// The types of the fields that steps fill and compute.
+    types: BTreeMap<String, FieldType>,
     /// The fields of the referral that no step fills.
     referral_fields: Vec<&'static str>,
     /// The steps in the document's order, each reachable from `start`.
@@ -287,6 +291,12 @@ impl Flow {
     #[must_use]
     pub fn languages(&self) -> &[String] {
         &self.languages
+    }
+
+    /// Returns the types of the fields that steps fill and compute.
+    #[must_use]
+    pub const fn field_types(&self) -> &BTreeMap<String, FieldType> {
+        &self.types
     }
 
     /// Returns how long a reply waits for a further message.

@@ -9,7 +9,7 @@ use leadstream_schemas::{FlowRef, Timestamp};
 
 pub use change::{ChangeError, Publication};
 
-use crate::flow::{DEFAULT_FLOW, Flow, FlowError, TurnInput};
+use crate::flow::{DEFAULT_FLOW, FieldType, Flow, FlowError, TurnInput};
 
 /// The least time between a publication or withdrawal and its effect. Every processor reads the
 /// change within this time, before it folds an input that the change concerns.
@@ -139,6 +139,23 @@ impl Flows {
     /// Returns every published version.
     pub fn all(&self) -> impl Iterator<Item = &Flow> {
         self.versions.values()
+    }
+
+    /// Returns the types of every field that flows fill: of each flow the one of its newest version with
+    /// the field.
+    #[must_use]
+    pub fn field_types(&self) -> BTreeMap<String, Vec<FieldType>> {
+        let mut types: BTreeMap<String, Vec<FieldType>> = BTreeMap::new();
+        let mut seen = BTreeSet::new();
+        for ((flow, _), version) in self.versions.iter().rev() {
+            for (field, of_field) in version.field_types() {
+                let known = types.entry(field.clone()).or_default();
+                if seen.insert((flow, field)) && !known.contains(of_field) {
+                    known.push(of_field.clone());
+                }
+            }
+        }
+        types
     }
 
     /// Returns the version of the flow `name` that is in effect at `at`.

@@ -1,11 +1,12 @@
 //! Publishes flows and reports on them, for the commands of `leadstream flow`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use leadstream_schemas::{FlowRef, Timestamp};
 use sqlx::PgPool;
 
-use crate::flow::{Flow, StartedBy};
+use crate::flow::{FieldType, Flow, StartedBy};
 use crate::flows::change::{self, ChangeError};
 use crate::flows::{Flows, Publication, Published};
 use crate::service::Error;
@@ -124,6 +125,16 @@ impl Publisher {
             version(published, &flows, now, conversations)
         });
         Ok(versions.collect())
+    }
+
+    /// Returns the types of every field that published flows fill; without any, those of the default flow.
+    ///
+    /// # Errors
+    /// Returns an error if the database is unavailable, or for a document that this version cannot
+    /// read.
+    pub async fn field_types(&self) -> Result<BTreeMap<String, Vec<FieldType>>, PublishError> {
+        let (published, _) = self.0.flows().await.map_err(Error::from)?;
+        Ok(Flows::read(&published).map_err(Error::from)?.field_types())
     }
 
     /// Returns the document of a version, by default of the one in force now, or else of the newest.

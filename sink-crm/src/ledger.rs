@@ -29,7 +29,7 @@ pub use entry::{LedgerEntry, LedgerState, ledger_entries};
 pub(crate) use latest::LatestState;
 pub(crate) use ordered::OrderedEvents;
 pub(crate) use refused::{RefusedField, WaitingFor};
-pub use tools::{DeadLetterPosition, SyncStatus, SyncSummary};
+pub use tools::{DeadLetterPosition, RetrySelection, SyncStatus, SyncSummary};
 
 /// The data that a CRM should have of a lead, and the record that holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]

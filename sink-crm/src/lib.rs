@@ -46,9 +46,10 @@ pub use config::{Args, CrmArgs, SyncArgs};
 pub use error::{Error, ErrorClass};
 pub use hubspot::HubspotArgs;
 pub use ledger::{
-    DeadLetterPosition, Ledger, LedgerEntry, LedgerState, MIGRATIONS, ledger_entries, migrate,
+    DeadLetterPosition, Ledger, LedgerEntry, LedgerState, MIGRATIONS, RetrySelection,
+    ledger_entries, migrate,
 };
-pub use mapping::json_schema as mapping_schema;
+pub use mapping::{Answer, Answers, json_schema as mapping_schema};
 pub use metrics::METRICS;
 pub use salesforce::SalesforceArgs;
 pub use webhook::WebhookArgs;

@@ -1,5 +1,6 @@
 //! The mapping file: what each CRM gets of a lead. Parsing and applying it is pure.
 
+mod answers;
 mod document;
 mod fit;
 mod load;
@@ -8,6 +9,7 @@ mod role;
 mod source;
 mod write_rules;
 
+pub use answers::{Answer, Answers};
 #[cfg(test)]
 pub(crate) use document::MatchBy;
 pub use document::json_schema;

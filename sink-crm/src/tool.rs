@@ -10,10 +10,11 @@ use serde_json::Value;
 
 use crate::config::{CrmArgs, Crms};
 use crate::crm::{Class, Crm, Prepared};
+use crate::crm_name::CrmName;
 use crate::http;
 use crate::hubspot::Hubspot;
 use crate::ledger::Ledger;
-use crate::mapping::{Remote, decide};
+use crate::mapping::{Answers, Mapping, Remote, decide};
 use crate::salesforce::Salesforce;
 use crate::webhook::Webhook;
 
@@ -90,6 +91,38 @@ async fn checked<C: Crm>(crm: &C) -> Checked {
         problem: outcome.err().map(|failure| failure.reason),
         notes: crm.notes(),
     }
+}
+
+/// Returns which fields of the mapping file no published flow fills, and which cannot hold what one
+/// does, for each configured CRM. `answers` are those of the published flows.
+///
+/// # Errors
+/// Returns an error if settings are wrong.
+pub fn unfit_answers(
+    args: &CrmArgs,
+    answers: &Answers,
+) -> Result<Vec<(&'static str, String)>, ToolError> {
+    let Some(path) = args.sync.sink_crm_mapping_file.as_deref() else {
+        return Ok(Vec::new());
+    };
+    let crms = args.crms()?;
+    let unreadable = |problem: String| {
+        let problem = format!("names {}, which {problem}", path.display());
+        ConfigError::new("SINK_CRM_MAPPING_FILE", problem)
+    };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| unreadable(format!("cannot be read: {error}")))?;
+    let mut unfit = Mapping::unfit(&text, answers)
+        .map_err(|problem| unreadable(format!("is no mapping: {problem}")))?;
+    unfit.retain(|(crm, _)| match crm {
+        CrmName::Hubspot => crms.hubspot.is_some(),
+        CrmName::Salesforce => crms.salesforce.is_some(),
+        CrmName::Webhook => crms.webhook.is_some(),
+    });
+    let named = unfit
+        .into_iter()
+        .map(|(crm, problem)| (crm.as_str(), problem));
+    Ok(named.collect())
 }
 
 /// A request that would go out.

@@ -33,6 +33,34 @@ pub(super) enum Kind {
     Flag,
 }
 
+/// What an answer is to those who read events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FieldType {
+    Text,
+    Number,
+    /// One of these texts.
+    Choice(Vec<String>),
+    Date,
+    Time,
+    Flag,
+    /// A location or a file.
+    Object,
+}
+
+impl From<&Kind> for FieldType {
+    fn from(kind: &Kind) -> Self {
+        match kind {
+            Kind::Number { .. } => Self::Number,
+            Kind::Text { .. } => Self::Text,
+            Kind::Date => Self::Date,
+            Kind::Time => Self::Time,
+            Kind::Choice { values, .. } => Self::Choice(values.iter().map(str::to_owned).collect()),
+            Kind::Place | Kind::Media => Self::Object,
+            Kind::Flag => Self::Flag,
+        }
+    }
+}
+
 /// The values of a text that has only a few, and their titles.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Values {
@@ -162,6 +190,14 @@ impl Fields {
 
     pub(super) fn contains_key(&self, name: &str) -> bool {
         self.filled.contains_key(name)
+    }
+
+    /// Returns the types of the fields that some way fills.
+    pub(super) fn types(&self) -> BTreeMap<String, FieldType> {
+        let fields = self.possible.iter();
+        fields
+            .map(|(name, kind)| (name.clone(), kind.into()))
+            .collect()
     }
 
     /// Returns the names of the fields that every way to here fills.

@@ -106,3 +106,51 @@ fn a_withdrawn_first_flow_is_chosen_only_before() {
             .is_some()
     );
 }
+
+#[test]
+fn the_types_of_fields_are_those_of_the_newest_version_of_each_flow() {
+    let document = |name: &str, version: u32, expect: &str| Published {
+        name: name.to_owned(),
+        version,
+        text: format!(
+            "name: {name}\nversion: {version}\nlanguage: en\nstart: ASK\nsteps:\n  ASK:\n    \
+             prompt: Which?\n    expect: {expect}\n    fill: it\n    compute: {{twice{version}: \"size(string(it))\"}}\n    \
+             next: END\n  END: {{prompt: Bye., completes: true}}\n"
+        ),
+        new_conversations_from: Timestamp::from_secs(version.into()),
+        new_conversations_until: None,
+    };
+    let choice = "{choice: {options: [{value: a, title: A}, {value: b, title: B}]}}";
+    let types = |published: &[Published]| Flows::read(published).unwrap().field_types();
+    for (expect, expected) in [
+        ("text", FieldType::Text),
+        ("name", FieldType::Text),
+        ("email", FieldType::Text),
+        ("number", FieldType::Number),
+        (choice, FieldType::Choice(vec!["a".into(), "b".into()])),
+    ] {
+        let types = types(&[document("one", 1, expect)]);
+        assert_eq!(types["it"], [expected], "{expect}");
+        assert_eq!(types["twice1"], [FieldType::Number]);
+    }
+    let two = [document("one", 9, "text"), document("one", 10, "number")];
+    assert_eq!(types(&two)["it"], [FieldType::Number]);
+    // A field that only the version before had, which conversations still follow.
+    assert_eq!(types(&two)["twice9"], [FieldType::Number]);
+    let both = [document("one", 1, "text"), document("other", 1, "number")];
+    assert_eq!(types(&both)["it"].len(), 2);
+    let none = types(&[]);
+    assert_eq!(none["budget"], [FieldType::Number]);
+    assert!(!none.contains_key("referral_id"));
+    let solar = Flow::parse("solar.yaml", include_str!("../../flows/solar.yaml")).unwrap();
+    let types = solar.field_types();
+    let of = |name: &str| types.get(name).cloned();
+    assert_eq!(of("bill"), Some(FieldType::Number));
+    assert_eq!(of("bill_photo"), Some(FieldType::Object));
+    assert_eq!(of("day"), Some(FieldType::Date));
+    assert_eq!(of("time"), Some(FieldType::Time));
+    assert!(matches!(
+        of("bill_currency"),
+        Some(FieldType::Choice(_) | FieldType::Text)
+    ));
+}

@@ -82,22 +82,46 @@ FROM crm_events GROUP BY 1, 2, 3
 ORDER BY 1, 2, 4 DESC";
 
 /// Skips leased rows: a batch is about to write their outcome.
-pub(super) const RETRY: &str = "
-UPDATE crm_ledger SET state = 'due', attempts = 0, next_attempt_at = $5,
-    due_since = CASE WHEN state = 'due' THEN due_since ELSE $5 END, updated_at = $5
-WHERE ($1::text IS NULL OR crm = $1) AND state = $2
+macro_rules! retried_rows {
+    () => {
+        "WHERE ($1::text IS NULL OR crm = $1) AND state = $2
     AND ($3::text IS NULL OR position($3 IN last_error) > 0)
-    AND ($4::text IS NULL OR lead_id = $4)
-    AND (leased_until IS NULL OR leased_until <= $5)";
+    AND ($4::text[] IS NULL OR lead_id = ANY($4))
+    AND (leased_until IS NULL OR leased_until <= $5)"
+    };
+}
+
+/// The events that wait.
+macro_rules! retried_events {
+    () => {
+        "WHERE (crm = $1 OR ($1::text IS NULL AND $2 = 'due')) AND last_error IS NOT NULL
+    AND ($3::text IS NULL OR position($3 IN last_error) > 0)
+    AND ($4::text[] IS NULL OR lead_id = ANY($4))
+    AND (leased_until IS NULL OR leased_until <= $5)"
+    };
+}
+
+/// Counts what [`RETRY`] and [`RETRY_EVENTS`] would make due.
+pub(super) const COUNT_RETRIED: &str = concat!(
+    "SELECT (SELECT count(*) FROM crm_ledger ",
+    retried_rows!(),
+    ") + (SELECT count(*) FROM crm_events ",
+    retried_events!(),
+    ")"
+);
+
+pub(super) const RETRY: &str = concat!(
+    "UPDATE crm_ledger SET state = 'due', attempts = 0, next_attempt_at = $5,
+    due_since = CASE WHEN state = 'due' THEN due_since ELSE $5 END, updated_at = $5 ",
+    retried_rows!()
+);
 
 /// Makes events due that wait, and forgets why: a worker whose receiver is gone resumes then. Their
 /// attempts stay above 0, because that tells that a request went out.
-pub(super) const RETRY_EVENTS: &str = "
-UPDATE crm_events SET attempts = LEAST(attempts, 1), next_attempt_at = $5, last_error = NULL
-WHERE (crm = $1 OR ($1::text IS NULL AND $2 = 'due')) AND last_error IS NOT NULL
-    AND ($3::text IS NULL OR position($3 IN last_error) > 0)
-    AND ($4::text IS NULL OR lead_id = $4)
-    AND (leased_until IS NULL OR leased_until <= $5)";
+pub(super) const RETRY_EVENTS: &str = concat!(
+    "UPDATE crm_events SET attempts = LEAST(attempts, 1), next_attempt_at = $5, last_error = NULL ",
+    retried_events!()
+);
 
 /// Clears the hash, so that the lead is sent even if the CRM is thought to have an equal payload.
 pub(super) const REQUEUE: &str = "

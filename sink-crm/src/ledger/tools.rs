@@ -58,6 +58,18 @@ pub struct SyncSummary {
     pub oldest: DateTime<Utc>,
 }
 
+/// The rows that are retried. Without a filter all in the state. The events of a CRM that gets each event
+/// wait in order, so naming it selects them in any state.
+#[derive(Clone, Copy, Debug)]
+pub struct RetrySelection<'a> {
+    pub crm: Option<&'a str>,
+    pub state: LedgerState,
+    /// A part of the reason.
+    pub reason: Option<&'a str>,
+    /// The notations of one lead's id.
+    pub lead_ids: Option<&'a [LeadId]>,
+}
+
 impl Ledger {
     /// Connects on first use.
     ///
@@ -75,30 +87,45 @@ impl Ledger {
         timed(sqlx::query_as(sql::SUMMARIES).fetch_all(&self.pool)).await
     }
 
-    /// Makes the rows in `state` due now, and returns their number. An empty filter selects all. The
-    /// events of a CRM that gets each event wait in order, so naming it selects them in any state.
+    /// Makes the selected rows due now, and returns their number.
     ///
     /// # Errors
     /// As [`DatabaseError`] says.
     pub async fn retry(
         &self,
-        crm: Option<&str>,
-        state: LedgerState,
-        reason: Option<&str>,
-        lead_id: Option<&LeadId>,
+        selected: &RetrySelection<'_>,
         now: DateTime<Utc>,
     ) -> Result<u64, DatabaseError> {
         let mut due = 0;
         for statement in [sql::RETRY, sql::RETRY_EVENTS] {
             let query = sqlx::query(statement)
-                .bind(crm)
-                .bind(state.as_str())
-                .bind(reason)
-                .bind(lead_id)
+                .bind(selected.crm)
+                .bind(selected.state.as_str())
+                .bind(selected.reason)
+                .bind(selected.lead_ids)
                 .bind(now);
             due += timed(query.execute(&self.pool)).await?.rows_affected();
         }
         Ok(due)
+    }
+
+    /// Counts the rows that [`Self::retry`] would make due.
+    ///
+    /// # Errors
+    /// As [`DatabaseError`] says.
+    pub async fn count_retried(
+        &self,
+        selected: &RetrySelection<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<u64, DatabaseError> {
+        let query = sqlx::query_scalar::<_, i64>(sql::COUNT_RETRIED)
+            .bind(selected.crm)
+            .bind(selected.state.as_str())
+            .bind(selected.reason)
+            .bind(selected.lead_ids)
+            .bind(now);
+        let count = timed(query.fetch_one(&self.pool)).await?;
+        Ok(u64::try_from(count).unwrap_or_default())
     }
 
     /// Makes a lead's latest state due again. Returns false when there is no such row.

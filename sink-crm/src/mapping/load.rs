@@ -60,7 +60,7 @@ impl FromStr for Mapping {
 }
 
 impl Mapping {
-    fn targets(&mut self) -> [(CrmName, &mut Target); 2] {
+    pub(super) fn targets(&mut self) -> [(CrmName, &mut Target); 2] {
         [
             (CrmName::Hubspot, &mut self.hubspot),
             (CrmName::Salesforce, &mut self.salesforce),

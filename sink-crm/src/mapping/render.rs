@@ -159,7 +159,7 @@ fn text(value: &Value) -> String {
     }
 }
 
-fn convert(value: &Value, kind: Kind, zone: Tz) -> Option<Value> {
+pub(super) fn convert(value: &Value, kind: Kind, zone: Tz) -> Option<Value> {
     match kind {
         Kind::Text => Some(json!(text(value))),
         Kind::Number => match value {

@@ -95,6 +95,7 @@ impl Head {
             undelivered: reactions(&document.undelivered),
             burst_wait: self.burst_wait,
             schedule: self.schedule,
+            types: anywhere.types(),
             referral_fields: Vec::new(),
             steps,
         })

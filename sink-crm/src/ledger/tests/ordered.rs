@@ -1,7 +1,8 @@
 use super::{Revision, Scratch, after, event, lease, migrate, now, synced};
 use crate::crm_name::CrmName::{Hubspot, Webhook};
 use crate::ledger::{
-    DeliveryLedger, LedgerState, OrderedEvents, OutcomeRow, SyncStatus, ledger_entries,
+    DeliveryLedger, LeadId, LedgerState, OrderedEvents, OutcomeRow, RetrySelection, SyncStatus,
+    ledger_entries,
 };
 use crate::outcome::RecordOutcome;
 
@@ -102,10 +103,36 @@ async fn leads_are_counted_by_status_and_retried_by_state() {
         (SyncStatus::Synced, None, 1),
     ];
     assert_eq!(found, expected);
-    for (state, count) in [(LedgerState::Parked, 1), (LedgerState::Dead, 1)] {
-        let ledger = &scratch.ledger;
-        let retried = ledger.retry(Some("hubspot"), state, None, None, now());
-        assert_eq!(retried.await.unwrap(), count);
+    let ledger = &scratch.ledger;
+    for (state, reason, lead, count) in [
+        (LedgerState::Parked, Some("another"), None, 0),
+        (
+            LedgerState::Parked,
+            None,
+            Some(vec!["a".into(), "b".into()]),
+            0,
+        ),
+        (
+            LedgerState::Parked,
+            Some("LOCK"),
+            Some(vec!["b".into(), "c".into()]),
+            1,
+        ),
+        (LedgerState::Dead, None, None, 1),
+    ] {
+        let lead: Option<Vec<LeadId>> = lead;
+        let selected = RetrySelection {
+            crm: Some("hubspot"),
+            state,
+            reason,
+            lead_ids: lead.as_deref(),
+        };
+        // Counting changes nothing.
+        for _ in 0..2 {
+            assert_eq!(ledger.count_retried(&selected, now()).await.unwrap(), count);
+        }
+        assert_eq!(ledger.retry(&selected, now()).await.unwrap(), count);
+        assert_eq!(ledger.count_retried(&selected, now()).await.unwrap(), 0);
     }
     assert_eq!(scratch.hubspot().backlog().await.unwrap()[0].rows, 3);
     assert!(
@@ -135,7 +162,16 @@ async fn a_receiver_that_is_gone_waits_until_its_events_are_retried() {
     assert!(!webhook.has_reason("another").await.unwrap());
     let retry = async |crm, state| {
         let ledger = &scratch.ledger;
-        ledger.retry(crm, state, None, None, now()).await.unwrap()
+        let selected = RetrySelection {
+            crm,
+            state,
+            reason: None,
+            lead_ids: None,
+        };
+        let count = ledger.count_retried(&selected, now()).await.unwrap();
+        let retried = ledger.retry(&selected, now()).await.unwrap();
+        assert_eq!(count, retried);
+        retried
     };
     assert_eq!(retry(Some("hubspot"), LedgerState::Due).await, 0);
     assert_eq!(retry(None, LedgerState::Parked).await, 0);
