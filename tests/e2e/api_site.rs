@@ -71,6 +71,10 @@ impl<'w> ApiSite<'w> {
         })
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Sends `texts`, ten seconds apart and all of them in the past; gives the webhooks.
     pub(crate) async fn writes(
         &self,
