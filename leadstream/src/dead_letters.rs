@@ -81,6 +81,9 @@ enum Action {
         /// Only this partition
         #[arg(long, value_name = "NUMBER")]
         partition: Option<i32>,
+        /// Do it; without this, the partitions are only printed
+        #[arg(long)]
+        apply: bool,
     },
 }
 
@@ -141,18 +144,30 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Action::Resume {
             database,
             partition,
-        } => {
-            let pool = database.connect(|url| leadstream_processor::pool(url, 1))?;
-            let resumed = leadstream_processor::resume(pool, partition.map(Partition)).await?;
-            if resumed.is_empty() {
-                println!("no partition is halted because of dead letters");
-            }
-            for partition in resumed {
-                println!("partition {partition} goes on");
-            }
-            Ok(())
-        }
+            apply,
+        } => resume(&database, partition.map(Partition), apply).await,
     }
+}
+
+async fn resume(
+    database: &DatabaseArgs,
+    partition: Option<Partition>,
+    apply: bool,
+) -> anyhow::Result<()> {
+    let pool = database.connect(|url| leadstream_processor::pool(url, 1))?;
+    let halted = leadstream_processor::resume(pool, partition, apply).await?;
+    if halted.is_empty() {
+        println!("no partition is halted because of dead letters");
+        return Ok(());
+    }
+    for partition in halted {
+        let then = if apply { "goes on" } else { "is halted" };
+        println!("partition {partition} {then}");
+    }
+    if !apply {
+        println!("nothing was resumed: add --apply");
+    }
+    Ok(())
 }
 
 /// Returns the selected dead letters, without resolved and closed ones (unless `all`).

@@ -1,6 +1,6 @@
 //! Runs `leadstream recover`: folds the log again after a loss of data.
 
-use leadstream_processor::recover::Report;
+use leadstream_processor::recover::{Outcome, Report};
 use leadstream_service::counted;
 
 pub(crate) use leadstream_processor::recover::Args;
@@ -10,9 +10,16 @@ pub(crate) use leadstream_processor::recover::Args;
 #[expect(clippy::print_stdout, reason = "what the command tells its user")]
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let say = |text: String| println!("{text}");
-    let Some(report) = leadstream_processor::recover::recover(&args, &say).await? else {
-        println!("nothing to recover: PostgreSQL and Kafka agree");
-        return Ok(());
+    let report = match leadstream_processor::recover::recover(&args, &say).await? {
+        Outcome::Nothing => {
+            println!("nothing to recover: PostgreSQL and Kafka agree");
+            return Ok(());
+        }
+        Outcome::Planned => {
+            println!("nothing was folded: add --apply");
+            return Ok(());
+        }
+        Outcome::Recovered(report) => report,
     };
     let Report {
         records,

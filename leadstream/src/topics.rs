@@ -54,7 +54,8 @@ enum Action {
     ///
     /// 1. Stop all processors. Ingest and the other services may run.
     ///
-    /// 2. Run it with --partitions. Run it without if somebody else has already added partitions.
+    /// 2. Run it with --partitions and --apply. Run it without --partitions if somebody else has already
+    ///    added partitions. Without --apply it prints what it would do.
     ///
     /// 3. Start the processors. They forward records on partitions of the former count.
     ///

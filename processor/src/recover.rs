@@ -29,8 +29,21 @@ pub struct Args {
     /// Continue although the log lost records, or the topic was created again
     #[arg(long)]
     pub accept_loss: bool,
+    /// Do it; without this, the plan is only printed
+    #[arg(long)]
+    pub apply: bool,
     #[command(flatten)]
     pub processor: crate::Args,
+}
+
+/// The outcome of the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// PostgreSQL and Kafka agree.
+    Nothing,
+    /// The plan was reported, and nothing was done.
+    Planned,
+    Recovered(Report),
 }
 
 /// The result of a recovery.
@@ -79,14 +92,11 @@ pub enum RecoverError {
     Delivery(#[from] ProduceError),
 }
 
-/// Recovers, and reports each step through `say`. Returns none if PostgreSQL and Kafka agree.
+/// Recovers with `apply`, and reports the plan and each step through `say`.
 ///
 /// # Errors
 /// Returns [`RecoverError`].
-pub async fn recover(
-    args: &Args,
-    say: &(dyn Fn(String) + Sync),
-) -> Result<Option<Report>, RecoverError> {
+pub async fn recover(args: &Args, say: &(dyn Fn(String) + Sync)) -> Result<Outcome, RecoverError> {
     let settings = &args.processor;
     let topic = settings.kafka.topic(Topic::LeadInputs);
     let (store, flows, output_topics) = service::open(settings).await?;
@@ -102,10 +112,13 @@ pub async fn recover(
         args.accept_loss,
     )?;
     if !plans.values().any(|plan| plan.contradicts) {
-        return Ok(None);
+        return Ok(Outcome::Nothing);
     }
     for (partition, plan) in &plans {
         say(describe(*partition, plan));
+    }
+    if !args.apply {
+        return Ok(Outcome::Planned);
     }
     let mut recovery = Recovery::begin(settings, store, flows, output_topics, plans).await?;
     recovery.learn_what_was_published(&log, &topic, &offsets, say)?;
@@ -113,7 +126,7 @@ pub async fn recover(
     recovery.fold(&log, &topic, say).await?;
     recovery.correct().await?;
     recovery.end(&log, &topic).await?;
-    Ok(Some(recovery.report))
+    Ok(Outcome::Recovered(recovery.report))
 }
 
 fn describe(partition: Partition, plan: &Plan) -> String {

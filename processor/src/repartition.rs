@@ -79,18 +79,34 @@ impl Repartition {
     /// Returns an error if the database is unavailable.
     pub async fn run(self, count: usize) -> Result<u64, RepartitionError> {
         self.store.fence_all().await?;
+        let moved = self.visit_moves(count, true).await?;
+        self.store.set_input_partitions(count).await?;
+        Ok(moved)
+    }
+
+    /// Counts the timers that [`Self::run`] would move.
+    ///
+    /// # Errors
+    /// Returns an error if the database is unavailable.
+    pub async fn count_moves(&self, count: usize) -> Result<u64, RepartitionError> {
+        self.visit_moves(count, false).await
+    }
+
+    async fn visit_moves(&self, count: usize, apply: bool) -> Result<u64, RepartitionError> {
         let mut after = LeadId::default();
         let mut moved = 0;
         loop {
             let leads = self.store.leads_with_timer(&after, PAGE).await?;
-            let Some(last) = leads.last() else { break };
+            let Some(last) = leads.last() else {
+                return Ok(moved);
+            };
             after.clone_from(&last.lead_id);
             let moves = moves(leads, count);
             moved += moves.len() as u64;
-            self.store.move_timers(&moves).await?;
+            if apply {
+                self.store.move_timers(&moves).await?;
+            }
         }
-        self.store.set_input_partitions(count).await?;
-        Ok(moved)
     }
 }
 

@@ -17,7 +17,7 @@ pub enum SchemaError {
     Empty(&'static str),
     /// The first migration of a release never changes.
     #[error(
-        "a version before 0.1.0 made the tables of database `{database}` ({}), and no version upgrades them. Create an empty database, name it in DATABASE_URL and run `leadstream migrate`; `leadstream recover` then folds lead.inputs into it again",
+        "a version before 0.1.0 made the tables of database `{database}` ({}), and no version upgrades them. Create an empty database, name it in DATABASE_URL and run `leadstream migrate`; `leadstream recover --apply` then folds lead.inputs into it again",
         named(.table, &[1])
     )]
     BeforeFirstRelease {
@@ -267,7 +267,7 @@ mod tests {
             assert!(
                 found.starts_with("a version before 0.1.0 made the tables of database `sales` (migration 0001 (notes))")
                     && found.contains("DATABASE_URL")
-                    && found.contains("`leadstream recover`"),
+                    && found.contains("`leadstream recover --apply`"),
                 "{found}"
             );
         }

@@ -50,12 +50,18 @@ pub(crate) fn processors_halt_when_a_topic_grows_until_its_leads_are_moved(
             .await
             .err()
             .context("a topic cannot lose partitions")?;
-        let report = site.tool(&["topics", "grow"]).await?;
+        let plan = site.tool(&["topics", "grow"]).await?;
+        ensure!(
+            plan.contains("would be placed by 12 partitions, by 6 now")
+                && plan.contains("nothing was changed: add --apply"),
+            "{plan}"
+        );
+        let report = site.tool(&["topics", "grow", "--apply"]).await?;
         ensure!(
             report.contains("placed by 12 partitions now, by 6 before"),
             "{report}"
         );
-        let again = site.tool(&["topics", "grow"]).await?;
+        let again = site.tool(&["topics", "grow", "--apply"]).await?;
         ensure!(again.contains("nothing to move"), "{again}");
 
         site.start(Service::Processor, "processor").await?;

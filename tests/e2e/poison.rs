@@ -121,14 +121,19 @@ pub(crate) fn a_topic_full_of_poison_halts_only_its_partition_until_an_operator_
         let after = read_all(&site, &dead)?.len();
         ensure!(after == letters, "{after} dead letters, {letters} before");
 
-        let told = site.tool(&["dead-letters", "resume"]).await?;
+        let plan = site.tool(&["dead-letters", "resume"]).await?;
+        let expected = format!("partition {stopped} is halted");
+        ensure!(plan.lines().any(|line| line == expected), "{plan}");
+        ensure!(plan.contains("nothing was resumed: add --apply"), "{plan}");
+        halted(&site).await?;
+        let told = site.tool(&["dead-letters", "resume", "--apply"]).await?;
         let expected = format!("partition {stopped} goes on");
         ensure!(told.lines().any(|line| line == expected), "{told}");
         leads(&site, scripts.len()).await?;
         let after = read_all(&site, &dead)?.len();
         ensure!(after == POISON, "{after} dead letters");
         site.ready("processor").await?;
-        let again = site.tool(&["dead-letters", "resume"]).await?;
+        let again = site.tool(&["dead-letters", "resume", "--apply"]).await?;
         ensure!(again.contains("no partition is halted"), "{again}");
         site.finish().await
     })

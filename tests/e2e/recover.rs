@@ -149,11 +149,23 @@ async fn script(site: &Site<'_>, statements: String) -> anyhow::Result<()> {
 
 /// Waits until a processor halts with the reason; then folds the log again.
 async fn recover(site: &Site<'_>, why: &str) -> anyhow::Result<()> {
-    recover_with(site, &["recover"], why).await
+    recover_with(site, &["recover", "--apply"], why).await
 }
 
 async fn recover_with(site: &Site<'_>, command: &[&str], why: &str) -> anyhow::Result<()> {
     refuses(site, why).await?;
+    let plan: Vec<&str> = command
+        .iter()
+        .copied()
+        .filter(|it| *it != "--apply")
+        .collect();
+    eventually(Duration::from_secs(30), async || {
+        let told = site.tool(&plan).await?;
+        let is_plan = told.contains("folding from") && told.contains("nothing was folded");
+        ensure!(is_plan && !told.contains("start the processors"), "{told}");
+        Ok(())
+    })
+    .await?;
     // A member that ended by an error has left its group.
     eventually(Duration::from_secs(30), async || {
         let told = site.tool(command).await?;
@@ -204,7 +216,7 @@ pub(crate) fn a_processor_skips_deleted_records_only_if_an_operator_allows_it(
         );
         recover_with(
             &site,
-            &["recover", "--accept-loss"],
+            &["recover", "--accept-loss", "--apply"],
             "records were deleted before they were processed",
         )
         .await?;

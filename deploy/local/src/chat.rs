@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use leadstream_sandbox::SandboxClient;
+use leadstream_schemas::notation::international_digits;
 use tokio::sync::mpsc;
 
 use crate::phone::{Content, Phone, SendError, random_wa_id};
@@ -105,12 +106,7 @@ pub async fn run(
 /// # Errors
 /// Returns what is no phone number with country code, and an example.
 pub fn wa_id(text: &str) -> Result<String, String> {
-    let digits: String = text
-        .chars()
-        .filter(|character| !matches!(character, '+' | ' ' | '-' | '(' | ')' | '.' | '/'))
-        .collect();
-    let valid = (7..=15).contains(&digits.len()) && digits.bytes().all(|it| it.is_ascii_digit());
-    valid.then_some(digits).ok_or_else(|| {
+    international_digits(text).ok_or_else(|| {
         "not a phone number with country code (7 to 15 digits); example: +1 555 123 4567".to_owned()
     })
 }
@@ -253,6 +249,13 @@ mod tests {
     fn a_number_is_taken_in_any_notation() {
         assert_eq!(wa_id("+1 (555) 123-4567").as_deref(), Ok("15551234567"));
         assert_eq!(wa_id("4915112345678").as_deref(), Ok("4915112345678"));
+        for written in [
+            "0049 (0) 151 12345678",
+            "tel:+49-151-12345678",
+            "https://wa.me/4915112345678",
+        ] {
+            assert_eq!(wa_id(written).as_deref(), Ok("4915112345678"), "{written}");
+        }
         for wrong in ["", "12345", "John", "1234567890123456", "+1 555 CALL"] {
             assert!(wa_id(wrong).is_err(), "{wrong}");
         }

@@ -17,6 +17,9 @@ pub(crate) struct Args {
     /// added partitions
     #[arg(long, value_name = "COUNT")]
     pub partitions: Option<usize>,
+    /// Do it; without this, it is only printed
+    #[arg(long)]
+    pub apply: bool,
     #[command(flatten)]
     pub database: DatabaseArgs,
     #[command(flatten)]
@@ -36,6 +39,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             "{topic} has {}, and Kafka cannot take partitions away",
             counted(found, "partition")
         );
+    }
+    if !args.apply {
+        return plan(&topic, &move_leads, count).await;
     }
     if count > found {
         create(&args.kafka, &topic, count).await?;
@@ -57,6 +63,28 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         counted(moved, "timer")
     );
     println!("start the processors: each record that is on a former partition is forwarded");
+    Ok(())
+}
+
+/// Prints what would be done.
+async fn plan(topic: &str, move_leads: &Repartition, count: usize) -> anyhow::Result<()> {
+    let Repartition {
+        found, recorded, ..
+    } = *move_leads;
+    let partitions = counted(count, "partition");
+    if count > found {
+        println!("{topic} would have {partitions}, {found} now");
+    }
+    if recorded == count {
+        println!("nothing to move: the leads are placed by {partitions}");
+        return Ok(());
+    }
+    let moves = move_leads.count_moves(count).await?;
+    println!(
+        "the leads would be placed by {partitions}, by {recorded} now; {} would move",
+        counted(moves, "timer")
+    );
+    println!("nothing was changed: add --apply");
     Ok(())
 }
 

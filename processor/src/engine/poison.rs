@@ -37,7 +37,7 @@ impl Poison {
 /// Returns why a partition is halted, and what to do.
 pub(crate) fn reason(limit: PoisonLimit) -> String {
     format!(
-        "more than {} records in a row, or {} % of the last {POISON_WINDOW}, went to dead letters, so a producer writes invalid records: list them (`leadstream dead-letters list`), fix the producer, then run `leadstream dead-letters resume`",
+        "more than {} records in a row, or {} % of the last {POISON_WINDOW}, went to dead letters, so a producer writes invalid records: list them (`leadstream dead-letters list`), fix the producer, then run `leadstream dead-letters resume --apply`",
         limit.run, limit.percent,
     )
 }

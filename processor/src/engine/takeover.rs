@@ -11,7 +11,7 @@ use super::partition::Owned;
 /// The topic has another partition count than the one by which leads are placed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "lead.inputs has {found} partitions, but PostgreSQL places leads by {recorded}: the keys of many leads belong to other partitions now, and two processors would write one lead. Nothing is lost: stop all processors, run `leadstream topics grow`, which moves the leads, and start the processors"
+    "lead.inputs has {found} partitions, but PostgreSQL places leads by {recorded}: the keys of many leads belong to other partitions now, and two processors would write one lead. Nothing is lost: stop all processors, run `leadstream topics grow --apply`, which moves the leads, and start the processors"
 )]
 pub struct PartitionsChanged {
     pub recorded: usize,
@@ -33,7 +33,7 @@ impl PartitionsChanged {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OffsetError {
     #[error(
-        "partition {partition}: Kafka has offset {committed} committed, PostgreSQL {stored}: PostgreSQL lost commits that it had acknowledged (a restored backup, a failed-over replica). Stop all processors and run `leadstream recover`: it folds the log again from the offset in PostgreSQL, and publishes nothing that consumers have"
+        "partition {partition}: Kafka has offset {committed} committed, PostgreSQL {stored}: PostgreSQL lost commits that it had acknowledged (a restored backup, a failed-over replica). Stop all processors and run `leadstream recover --apply`: it folds the log again from the offset in PostgreSQL, and publishes nothing that consumers have"
     )]
     StoreBehind {
         partition: Partition,
@@ -43,12 +43,12 @@ pub enum OffsetError {
     #[error(transparent)]
     OutsideLog(#[from] OffsetOutsideLog),
     #[error(
-        "partition {0}: a recovery has begun and is not through. Run `leadstream recover` again, to its end, while no processor runs"
+        "partition {0}: a recovery has begun and is not through. Run `leadstream recover --apply` again, to its end, while no processor runs"
     )]
     Recovering(Partition),
 }
 
-const REMEDY: &str = "Raise the topic's retention if it was too short. To continue with the records that the log holds, stop all processors and run `leadstream recover --accept-loss`";
+const REMEDY: &str = "Raise the topic's retention if it was too short. To continue with the records that the log holds, stop all processors and run `leadstream recover --accept-loss --apply`";
 
 /// Returns the start offset of a partition of `topic` from the offsets of PostgreSQL and Kafka.
 pub(crate) fn start_offset(

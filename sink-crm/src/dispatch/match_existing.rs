@@ -142,7 +142,7 @@ impl<C: Crm> Shared<C> {
                 }
                 Match::Multiple { records, by } => {
                     let reason = format!(
-                        "{records} records have the lead's {by}: merge them, or write the lead id into one, then `leadstream crm retry` (several_matches: park)"
+                        "{records} records have the lead's {by}: merge them, or write the lead id into one, then `leadstream crm retry --apply` (several_matches: park)"
                     );
                     tracing::info!(
                         crm = C::NAME.as_str(),
@@ -283,7 +283,7 @@ impl<C: Crm> Shared<C> {
                     records.push((*row, &lost.lead_id, survivor.id.clone()));
                 }
                 Some(_) => {
-                    let reason = "sales merged the lead's record into that of another lead: `leadstream lead merge` joins the leads, or write the lead id into another record, then `leadstream crm retry`";
+                    let reason = "sales merged the lead's record into that of another lead: `leadstream lead merge` joins the leads, or write the lead id into another record, then `leadstream crm retry --apply`";
                     let parked = RecordOutcome::Parked(reason.to_owned());
                     matches.outcomes.insert(*row, parked);
                 }

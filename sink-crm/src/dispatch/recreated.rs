@@ -49,7 +49,7 @@ impl<C: Crm> Shared<C> {
 fn recreated(now: &str, parked: bool) -> RecordOutcome {
     let mut reason = "the CRM made another record of the lead, because sales merged or deleted the first: merge the two, or delete one".to_owned();
     if parked {
-        reason += "; then `leadstream crm retry` (recreated: park)";
+        reason += "; then `leadstream crm retry --apply` (recreated: park)";
     }
     RecordOutcome::Recreated {
         reason,

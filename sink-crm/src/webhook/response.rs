@@ -31,7 +31,7 @@ const fn advice(status: u16) -> &'static str {
         401 | 403 => ": check SINK_CRM_WEBHOOK_SECRET",
         404 | 405 => ": check SINK_CRM_WEBHOOK_URL",
         410 => {
-            ": it wants no more events, so they are kept; run `leadstream crm retry --crm webhook` to resume it, or unset SINK_CRM_WEBHOOK_URL"
+            ": it wants no more events, so they are kept; run `leadstream crm retry --crm webhook --apply` to resume it, or unset SINK_CRM_WEBHOOK_URL"
         }
         _ => "",
     }

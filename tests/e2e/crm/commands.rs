@@ -103,7 +103,7 @@ async fn redrive_the_current_state(site: &Site<'_>, client: &SandboxClient) -> a
     let said = site.tool(&["dead-letters", "redrive", "--apply"]).await?;
     ensure!(said.contains("1 redriven"), "{said}");
     let retried = site
-        .tool(&["crm", "retry", "--reason", "ENTITY_IS_LOCKED"])
+        .tool(&["crm", "retry", "--reason", "ENTITY_IS_LOCKED", "--apply"])
         .await?;
     ensure!(retried.contains("due now: 1 lead"), "{retried}");
     let plan = site.tool(&["crm", "plan"]).await?;

@@ -53,7 +53,8 @@ pub(crate) fn a_transaction_limit_of_the_crm_costs_no_lead_and_is_remembered(
         sqlx::query("UPDATE crm_ledger SET state = 'dead' WHERE crm = 'salesforce'")
             .execute(&site.database)
             .await?;
-        site.tool(&["crm", "retry", "--state", "dead"]).await?;
+        site.tool(&["crm", "retry", "--state", "dead", "--apply"])
+            .await?;
         site.start(Service::SinkCrm, SINK).await?;
         wait_for_states(&site, SALESFORCE, &[("synced", LEADS)]).await?;
         ensure_synced(&client.leads().await?, SALESFORCE, &vec![2; LEADS])?;

@@ -145,7 +145,8 @@ async fn end_and_resume(site: &Site<'_>, shared: &Shared) -> anyhow::Result<()> 
     lock(shared).status = 0;
     tokio::time::sleep(Duration::from_secs(2)).await;
     ensure!(lock(shared).accepted == accepted, "nobody resumed it");
-    site.tool(&["crm", "retry", "--crm", "webhook"]).await?;
+    site.tool(&["crm", "retry", "--crm", "webhook", "--apply"])
+        .await?;
     eventually(Duration::from_secs(30), async || {
         let delivered = lock(shared).accepted - accepted;
         ensure!(delivered == 5, "{delivered} of 5 events");

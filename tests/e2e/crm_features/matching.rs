@@ -164,7 +164,8 @@ async fn merge_by_person(
         .await?
         .endpoint(Endpoint::HubspotSearch)
         .requests;
-    site.tool(&["crm", "retry", "--crm", SALESFORCE]).await?;
+    site.tool(&["crm", "retry", "--crm", SALESFORCE, "--apply"])
+        .await?;
     publish(site, &(0..4).map(|lead| event(lead, 2)).collect::<Vec<_>>()).await?;
     wait_for_states(site, SALESFORCE, &[("synced", 4)]).await?;
     wait_for_states(site, HUBSPOT, &[("synced", 4)]).await?;

@@ -104,7 +104,7 @@ async fn replay(site: &Site<'_>, duplicates: &[Vec<u8>]) -> anyhow::Result<()> {
     sqlx::query("UPDATE partition_offsets SET next_offset = 0")
         .execute(&site.database)
         .await?;
-    site.tool(&["recover"]).await?;
+    site.tool(&["recover", "--apply"]).await?;
     nothing_is_left(site, "1555888").await?;
     site.start(Service::Processor, "processor").await?;
     for duplicate in duplicates {

@@ -75,7 +75,7 @@ async fn recover(site: &Site<'_>) -> anyhow::Result<usize> {
             ("LEADSTREAM_FAILPOINTS", point.as_str()),
             ("PROCESSOR_BATCH_RECORDS", "7"),
         ];
-        let command = ["recover", "--accept-loss"];
+        let command = ["recover", "--accept-loss", "--apply"];
         let (status, log) = site.tool_with(&command, &variables).await?;
         let killed = status.signal() == Some(SIGABRT);
         ensure!(killed || status.success(), "{log}");
