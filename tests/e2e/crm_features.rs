@@ -4,6 +4,7 @@
 pub(crate) mod credentials;
 pub(crate) mod mapping;
 pub(crate) mod matching;
+pub(crate) mod own_mapping;
 pub(crate) mod provision;
 pub(crate) mod reconcile;
 pub(crate) mod webhook;

@@ -107,6 +107,7 @@ const TESTS: &[(&str, Test)] = tests![
     crm::webhook_answers::a_receiver_is_heeded_when_it_asks_for_time_and_when_it_is_gone,
     crm::webhook::a_webhook_receiver_gets_every_event_signed_and_in_order_beside_crms,
     crm_features::matching::an_existing_record_is_adopted_and_a_person_chooses_among_several,
+    crm_features::own_mapping::an_own_mapping_works_under_up_and_a_wrong_one_is_refused,
     crm_features::mapping::each_crm_receives_the_fields_of_its_mapping_file,
     crm_features::provision::an_empty_crm_is_provisioned_and_an_older_revision_is_refused,
     crm_features::reconcile::drift_is_reported_by_field_and_repaired_in_order,

@@ -106,6 +106,10 @@ impl Deployment {
         let spec = self
             .tool(name, &[service.name()])
             .env("OPS_ADDRESS", ops.to_string());
+        self.with_own(service, spec)
+    }
+
+    fn with_own(&self, service: Service, spec: ProcessSpec) -> ProcessSpec {
         self.own(service)
             .into_iter()
             .fold(spec, |spec, (name, value)| spec.env(name, value))
@@ -156,6 +160,12 @@ impl Deployment {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .chain(self.further.iter().cloned())
             .collect()
+    }
+
+    /// Runs another subcommand with the deployment's addresses, and those and the credentials of the CRMs.
+    #[must_use]
+    pub fn crm_tool(&self, name: &str, args: &[&str]) -> ProcessSpec {
+        self.with_own(Service::SinkCrm, self.tool(name, args))
     }
 
     /// Runs another subcommand with the deployment's addresses.

@@ -66,7 +66,12 @@ fn problem(name: &str, field: &Field, answers: &Answers) -> Option<String> {
     let Some(kinds) = answers.get(answer) else {
         let distance = |known: &&String| strsim::damerau_levenshtein(answer, known);
         let near = answers.keys().filter(|known| distance(known) <= SLIPS);
-        let remedy = near.min_by_key(distance).map_or_else(
+        let meant = near.min_by_key(distance);
+        // A field with a default has a value without the answer.
+        if meant.is_none() && field.default.is_some() {
+            return None;
+        }
+        let remedy = meant.map_or_else(
             || "publish a flow that fills it, or remove the field".to_owned(),
             |meant| format!("did you mean `data.{meant}`?"),
         );
@@ -167,6 +172,10 @@ mod tests {
                 "which no published flow fills; did you mean `data.budget`?",
             ),
             (
+                "from: data.budgt, default: none",
+                "did you mean `data.budget`?",
+            ),
+            (
                 "from: data.colour_of_roof",
                 "which no published flow fills; publish a flow that fills it",
             ),
@@ -236,6 +245,7 @@ mod tests {
             "from: data.roof, type: number, values: { flat: '1', tiles: '2' }",
             "from: data.city, type: boolean, values: { Rome: 'true' }",
             "from: score, type: number",
+            "from: data.company, default: Unknown",
         ] {
             assert_eq!(unfit(field), [""; 0], "{field}");
         }

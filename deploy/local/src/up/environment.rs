@@ -152,6 +152,7 @@ mod tests {
             database_url: None,
             no_proxy: Some("corp".into()),
             sink_crm_allowed_hosts: Some("crm.corp".into()),
+            has_own_mapping: false,
             binary: "leadstream".into(),
         }
     }

@@ -21,6 +21,8 @@ pub(super) struct Settings {
     pub(super) no_proxy: Option<String>,
     /// Hosts beside the vendors' own that CRM credentials may go to.
     pub(super) sink_crm_allowed_hosts: Option<String>,
+    /// True if the user has a mapping file of their own.
+    pub(super) has_own_mapping: bool,
     /// The program that the services are subcommands of.
     pub(super) binary: PathBuf,
 }
@@ -58,6 +60,7 @@ impl Settings {
             database_url,
             no_proxy: filled("NO_PROXY").or_else(|| filled("no_proxy")),
             sink_crm_allowed_hosts: filled("SINK_CRM_ALLOWED_HOSTS"),
+            has_own_mapping: filled("SINK_CRM_MAPPING_FILE").is_some(),
             binary: std::env::current_exe().context("the running program is not found")?,
         })
     }

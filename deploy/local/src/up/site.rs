@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use crate::{LocalError, Process, ProcessSpec, Progress, Stack};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use futures::future::{join_all, select_all};
 use leadstream_sandbox::{Sandbox, Webhook};
 use leadstream_service::migrations::BEFORE_FIRST_RELEASE;
@@ -36,6 +36,27 @@ struct Running {
     process: Process,
     since: Instant,
     restarts: Restarts,
+}
+
+/// Returns the files of a metadata package by their paths.
+fn metadata(folder: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut files = BTreeMap::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(inner) = open.pop() {
+        let entries = std::fs::read_dir(&inner);
+        for entry in entries.with_context(|| format!("{} cannot be read", inner.display()))? {
+            let path = entry?.path();
+            if path.is_dir() {
+                open.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path)
+                .with_context(|| format!("{} cannot be read", path.display()))?;
+            let name = path.strip_prefix(folder).unwrap_or(&path);
+            files.insert(name.to_string_lossy().into_owned(), text);
+        }
+    }
+    Ok(files)
 }
 
 /// Everything that was started in addition to the servers.
@@ -85,15 +106,23 @@ impl<'a> Site<'a> {
             self.sandbox.as_ref(),
             self.schema_ids(),
         );
+        let tool = |name: &str, args: &[&str]| deployment.tool(name, args);
         tokio::try_join!(
-            self.tool(&deployment, "database", "tables are there", &["migrate"]),
             self.tool(
-                &deployment,
+                tool("migrate", &["migrate"]),
+                "database",
+                "tables are there"
+            ),
+            self.tool(
+                tool("topics-apply", &["topics", "apply"]),
                 "topics",
                 "topics and schemas are there",
-                &["topics", "apply"]
             ),
         )?;
+        let real = self.settings.real;
+        if self.settings.has_own_mapping && !real.hubspot && !real.salesforce {
+            self.provision(&deployment).await?;
+        }
         let mut in_force = deployment.settings();
         let database_url = self.stack.database_url().to_owned();
         in_force.insert("DATABASE_URL".to_owned(), database_url);
@@ -141,18 +170,33 @@ impl<'a> Site<'a> {
         Ok(())
     }
 
+    /// Gives the CRMs of the sandbox the fields of the user's mapping, as an administrator does.
+    async fn provision(&self, deployment: &Deployment) -> anyhow::Result<()> {
+        let Some(sandbox) = &self.sandbox else {
+            return Ok(());
+        };
+        let folder = self.stack.data_dir().join("salesforce-metadata");
+        let path = folder.to_string_lossy();
+        let args = ["crm", "provision", "--salesforce-folder", &path, "--apply"];
+        let spec = deployment.crm_tool("crm-provision", &args);
+        self.tool(spec, "CRM fields", "those of your mapping are there")
+            .await?;
+        sandbox.deploy(&metadata(&folder)?).map_err(|reason| {
+            let path = folder.display();
+            anyhow!("the sandbox's Salesforce refuses the metadata in {path}: {reason}")
+        })
+    }
+
     /// Runs a subcommand to its end; shows its output only if it fails.
     async fn tool(
         &self,
-        deployment: &Deployment,
+        spec: ProcessSpec,
         step: &'static str,
         outcome: &str,
-        args: &[&str],
     ) -> anyhow::Result<()> {
-        let name = args.join(" ");
+        let name = spec.name.replace('-', " ");
         let step = self.progress.step(step);
         step.doing(format!("leadstream {name}"));
-        let spec = deployment.tool(&args.join("-"), args);
         let process = self.stack.spawn(&spec)?;
         let ended = tokio::time::timeout(TOOL_WITHIN, process.wait()).await;
         let problem = match ended {
@@ -397,8 +441,25 @@ mod tests {
     use std::path::PathBuf;
     use std::process::ExitStatus;
 
-    use super::{is_of_an_earlier_version, members};
+    use super::{is_of_an_earlier_version, members, metadata};
     use crate::LocalError;
+
+    #[test]
+    fn a_package_is_read_with_the_files_of_its_folders() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("objects")).unwrap();
+        for (path, text) in [("package.xml", "a"), ("objects/Lead.object", "b")] {
+            std::fs::write(dir.path().join(path), text).unwrap();
+        }
+        let files = metadata(dir.path()).unwrap();
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(k, v)| (k.as_str(), v.as_str()))
+            .collect();
+        assert_eq!(files, [("objects/Lead.object", "b"), ("package.xml", "a")]);
+        let none = metadata(&dir.path().join("none")).unwrap_err();
+        assert!(none.to_string().ends_with("none cannot be read"), "{none}");
+    }
 
     #[test]
     fn further_processors_have_names_of_their_own() {
