@@ -47,6 +47,7 @@ fn start(ids_file: Option<&PathBuf>) -> Service {
     let context = Context {
         shutdown: CancellationToken::new(),
         health: Health::default(),
+        metrics_interval: Duration::from_secs(30),
     };
     let task = tokio::spawn(leadstream_ingest::run(
         args(address, ids_file),

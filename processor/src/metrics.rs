@@ -60,15 +60,15 @@ metric_table! {
         /// Partitions that this process owns and that an operator has to resume.
         halted_partitions: Gauge = "leadstream_processor_halted_partitions";
         /// Rows of the outbox: commits with records that Kafka has not acknowledged. Every processor
-        /// counts all rows, every 30 s.
+        /// counts all rows, every `OPS_METRICS_INTERVAL`.
         outbox_rows: Gauge = "leadstream_processor_outbox_rows";
-        /// Age of the oldest row of the outbox, else 0. Every processor measures it, every 30 s.
+        /// Age of the oldest row of the outbox, else 0. Every processor measures it, every `OPS_METRICS_INTERVAL`.
         outbox_age: Gauge = "leadstream_processor_oldest_outbox_row_age_seconds";
         /// Timers that were due more than a minute ago, up to 1,000 of each partition. Every processor
-        /// counts all, every 30 s.
+        /// counts all, every `OPS_METRICS_INTERVAL`.
         overdue_timers: Gauge = "leadstream_processor_overdue_timers";
         /// Delay of the timer that is overdue for the longest time, else 0. Every processor measures
-        /// it, every 30 s.
+        /// it, every `OPS_METRICS_INTERVAL`.
         timer_delay: Gauge = "leadstream_processor_oldest_overdue_timer_age_seconds";
     }
 }

@@ -140,7 +140,9 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         reports.await;
         Ok(())
     });
-    let backlog = maintenance::measure_backlog(behind.clone(), MAINTENANCE_RETRY, stop.clone());
+    let interval = context.metrics_interval;
+    let backlog =
+        maintenance::measure_backlog(behind.clone(), interval, MAINTENANCE_RETRY, stop.clone());
     tasks.spawn(async move {
         backlog.await;
         Ok(())

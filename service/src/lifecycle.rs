@@ -23,6 +23,15 @@ pub struct ServiceArgs {
     /// processor, 9402 sink-crm, 9403 sink-whatsapp, 9404 api
     #[arg(long, env = "OPS_ADDRESS", value_name = "IP:PORT")]
     pub ops_address: Option<SocketAddr>,
+    /// Time between two counts of what waits, for the metrics
+    #[arg(
+        long,
+        env = "OPS_METRICS_INTERVAL",
+        default_value = "30s",
+        value_name = "DURATION",
+        value_parser = duration(Duration::from_secs(1)..=Duration::from_secs(3600))
+    )]
+    pub ops_metrics_interval: Duration,
     /// Form of log lines
     #[arg(
         long,
@@ -72,6 +81,8 @@ pub struct Context {
     /// Cancelled by SIGTERM or SIGINT.
     pub shutdown: CancellationToken,
     pub health: Health,
+    /// How often what waits is counted, for the metrics.
+    pub metrics_interval: Duration,
 }
 
 /// Runs a service to its end. Exits with 0 after a graceful shutdown, or with 1 after an error,
@@ -108,6 +119,7 @@ where
     let context = Context {
         shutdown: CancellationToken::new(),
         health: Health::default(),
+        metrics_interval: args.ops_metrics_interval,
     };
     context.health.unready("start", "the service is starting");
     let ops_address = args

@@ -216,6 +216,7 @@ mod tests {
         Context {
             shutdown: CancellationToken::new(),
             health: Health::default(),
+            metrics_interval: Duration::from_secs(30),
         }
     }
 

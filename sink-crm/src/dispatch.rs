@@ -47,8 +47,6 @@ use recheck::{Check, Recheck};
 /// rows that another process wrote.
 const POLL: Duration = Duration::from_secs(1);
 const PROBE_FAILED: &str = "the probe of one record failed, which may be the CRM's fault";
-/// How often waiting rows are counted.
-const COUNT: Duration = Duration::from_secs(30);
 /// How often a worker whose receiver is gone asks whether an operator resumed it.
 const RESUME: Duration = Duration::from_secs(5);
 
@@ -388,8 +386,9 @@ impl<C: Crm> Worker<C> {
     }
 
     async fn count(&mut self) -> Result<(), DatabaseError> {
-        if self.counted.is_none_or(|at| at.elapsed() >= COUNT) {
-            let parts = &self.shared.parts;
+        let parts = &self.shared.parts;
+        let interval = parts.context.metrics_interval;
+        if self.counted.is_none_or(|at| at.elapsed() >= interval) {
             parts.metrics.backlog(&parts.ledger.backlog().await?);
             self.counted = Some(Instant::now());
         }

@@ -148,7 +148,8 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         tasks.spawn(async move { Ok(intake.run(events, ended).await?) });
     }
     let dead = Topic::ALL.iter().map(|it| it.dead_letters(prefix));
-    let dead = open_dead_letters::watch(handle, ledger, dead.collect(), context.shutdown.clone());
+    let (interval, stop) = (context.metrics_interval, context.shutdown.clone());
+    let dead = open_dead_letters::watch(handle, ledger, dead.collect(), interval, stop);
     tasks.spawn(async move {
         dead.await;
         Ok(())

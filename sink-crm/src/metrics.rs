@@ -31,11 +31,11 @@ metric_table! {
         /// Leads that wait to be sent.
         due: Gauge = "leadstream_sink_crm_due_leads";
         /// Rows of the ledger that are not in step: `due` to be sent, `parked` for a person, or `dead`.
-        /// Of the webhook, its events. Every sink-crm counts all, every 30 s.
+        /// Of the webhook, its events. Every sink-crm counts all, every `OPS_METRICS_INTERVAL`.
         ledger_rows: ByLabel<Gauge> = "leadstream_sink_crm_ledger_rows"
             (state: ["due", "parked", "dead"]);
         /// Time since the oldest of these rows became due, else 0. Every sink-crm measures it, every
-        /// 30 s.
+        /// `OPS_METRICS_INTERVAL`.
         ledger_age: ByLabel<Gauge> = "leadstream_sink_crm_oldest_ledger_row_age_seconds"
             (state: ["due", "parked", "dead"]);
         /// Requests to a CRM: `ok`, or how the failure of the whole request is handled.

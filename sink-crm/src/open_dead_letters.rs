@@ -11,13 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ledger::Ledger;
 
-/// How often each dead-letter topic is asked for its ends.
-const INTERVAL: Duration = Duration::from_secs(60);
-
 metric_table! {
     pub(crate) struct OpenDeadLetters() {
         /// Records of a dead-letter topic that nobody redrove or discarded. A long dead letter has
-        /// several. Every sink-crm counts all, every 60 s.
+        /// several. Every sink-crm counts all.
         open: Open<Gauge> = "leadstream_sink_crm_open_dead_letters"
             (topic: "a dead-letter topic");
     }
@@ -31,11 +28,13 @@ enum Error {
     Ledger(#[from] DatabaseError),
 }
 
-/// Counts the dead letters of `topics` until `stop`. A topic that cannot be read keeps its count.
+/// Counts the dead letters of `topics` until `stop`, each `interval`. A topic that cannot be read keeps
+/// its count.
 pub(crate) async fn watch(
     consumer: ConsumerHandle,
     ledger: Ledger,
     topics: Vec<String>,
+    interval: Duration,
     stop: CancellationToken,
 ) {
     let metrics = OpenDeadLetters::new(&[]);
@@ -50,7 +49,7 @@ pub(crate) async fn watch(
         }
         tokio::select! {
             () = stop.cancelled() => break,
-            () = tokio::time::sleep(INTERVAL) => {}
+            () = tokio::time::sleep(interval) => {}
         }
     }
     // The last handle closes the consumer, which blocks.

@@ -125,6 +125,7 @@ impl Service {
         let context = Context {
             shutdown: CancellationToken::new(),
             health: Health::default(),
+            metrics_interval: Duration::from_secs(30),
         };
         context.health.unready("start", "the service is starting");
         let task = tokio::spawn(leadstream_ingest::run(args, context.clone()));

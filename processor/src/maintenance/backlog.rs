@@ -8,14 +8,16 @@ use tokio_util::sync::CancellationToken;
 use crate::metrics;
 use crate::store::{Store, StoreError};
 
-/// How often the database is asked: one statement.
-const INTERVAL: Duration = Duration::from_secs(30);
-
-/// Measures what waits until `stop`.
-pub(crate) async fn measure_backlog(store: Store, retry: RetryPolicy, stop: CancellationToken) {
+/// Measures what waits until `stop`: one statement each `interval`.
+pub(crate) async fn measure_backlog(
+    store: Store,
+    interval: Duration,
+    retry: RetryPolicy,
+    stop: CancellationToken,
+) {
     let measure = || async {
         metrics::backlog(store.backlog().await?);
-        Ok(INTERVAL)
+        Ok(interval)
     };
     let on_error = |error: &StoreError| {
         // The engine's own failures report an unavailable database.
