@@ -1,5 +1,7 @@
 //! Lists the messages of a lead's conversation, both sides, from its journal. Pure.
 
+use std::collections::HashMap;
+
 use leadstream_schemas::reply::ReplyOption;
 use leadstream_schemas::{LeadId, MediaType, ReplyContent, Timestamp};
 use serde::Serialize;
@@ -38,6 +40,34 @@ pub struct Message {
     pub is_edited: bool,
     /// Whether the lead revoked the message.
     pub is_revoked: bool,
+    /// The result of sending the message, as far as it is known. Absent for messages that sink-whatsapp
+    /// did not read yet, or read more than 30 days ago, and for those that it does not send.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<MessageDelivery>,
+}
+
+/// The result of sending a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct MessageDelivery {
+    /// `waiting` or `sending`; `unknown` if WhatsApp may have the message; `accepted` or `held` by WhatsApp;
+    /// `sent`, `delivered` or `read`. It ended otherwise as `failed`, `superseded`, `withdrawn`, `expired`
+    /// or `handed_off`. Later versions may add states.
+    pub state: String,
+    /// The time since which it has this state.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// The code of WhatsApp's last error.
+    pub code: Option<i64>,
+    /// Why the message waits, or why it ended so.
+    pub reason: Option<String>,
+}
+
+/// The delivery of a reply, as the view `reply_deliveries` has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplyDelivery {
+    pub reply_id: String,
+    pub lead_id: LeadId,
+    pub delivery: MessageDelivery,
 }
 
 /// Who wrote a message.
@@ -94,6 +124,21 @@ impl Messages {
         Self::with_timers(lead_id, flows, journal, |_| true)
     }
 
+    /// Adds the deliveries of the lead's replies, and of those of leads that merged into it.
+    pub fn add_deliveries(&mut self, mut deliveries: Vec<ReplyDelivery>) {
+        let own = &self.lead_id;
+        // Of two with the same rest, the lead's own counts.
+        deliveries.sort_by_key(|it| it.lead_id == *own);
+        let known: HashMap<&str, &MessageDelivery> = deliveries
+            .iter()
+            .filter_map(|it| Some((behind(&it.lead_id, &it.reply_id)?, &it.delivery)))
+            .collect();
+        for message in &mut self.messages {
+            let delivery = behind(own, &message.id).and_then(|rest| known.get(rest));
+            message.delivery = delivery.copied().cloned();
+        }
+    }
+
     fn with_timers(
         lead_id: &LeadId,
         flows: &Flows,
@@ -115,6 +160,11 @@ impl Messages {
             messages,
         })
     }
+}
+
+/// Returns what an id of a reply has behind the lead's id.
+fn behind<'i>(lead_id: &LeadId, reply_id: &'i str) -> Option<&'i str> {
+    reply_id.strip_prefix(lead_id.as_str())?.strip_prefix(':')
 }
 
 /// Returns what a timer said.
@@ -141,6 +191,7 @@ fn received(step: &Replayed<'_>) -> Option<Message> {
         is_revoked: amendment.is_some_and(|it| it.text.is_none()),
         text: edit.or(text),
         options: Vec::new(),
+        delivery: None,
     })
 }
 
@@ -213,6 +264,7 @@ fn reply(id: String, at: Timestamp, content: &ReplyContent, from: Author) -> Mes
         options,
         is_edited: false,
         is_revoked: false,
+        delivery: None,
     }
 }
 
@@ -377,6 +429,36 @@ mod tests {
         admit(&mut late, &input("a", 1_000, text_of("Hi")), 32);
         admit(&mut late, &input("b", 30 * HOUR, text_of("John Doe")), 32);
         assert_eq!(shown(&late).len(), before + 2, "no timer was folded");
+    }
+
+    #[test]
+    fn each_reply_has_its_delivery_also_one_of_a_merged_lead() {
+        let mut journal = Journal::default();
+        admit(&mut journal, &input("a", 1_000, text_of("Hi")), 32);
+        admit(&mut journal, &input("b", 60_000, text_of("John Doe")), 32);
+        let mut messages = Messages::of(&"491700".into(), &flows(), &journal).unwrap();
+        let of = |lead: &str, rest: &str, state: &str| ReplyDelivery {
+            reply_id: format!("{lead}:{rest}"),
+            lead_id: lead.into(),
+            delivery: MessageDelivery {
+                state: state.to_owned(),
+                at: Timestamp::from_millis(2_000),
+                code: None,
+                reason: None,
+            },
+        };
+        messages.add_deliveries(vec![
+            of("491700", "b", "delivered"),
+            of("US.1", "b", "failed"),
+            of("US.1", "a", "read"),
+            of("491700", "c", "sent"),
+        ]);
+        let found: Vec<Option<&str>> = messages
+            .messages
+            .iter()
+            .map(|it| it.delivery.as_ref().map(|it| it.state.as_str()))
+            .collect();
+        assert_eq!(found, [None, Some("read"), None, Some("delivered")]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod backlog;
 mod commands;
 mod dedup_partitions;
+mod deliveries;
 mod erase;
 mod flows;
 mod lead_list;

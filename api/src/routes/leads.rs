@@ -133,7 +133,7 @@ pub(super) async fn get_lead(
 /// Returns the conversation of a lead, both sides. Scope `leads:read`.
 ///
 /// It begins with the first input of the lead's journal, which has the last 32 by default. A reply has
-/// the words that the flow gives, and was handed to delivery.
+/// the words that the flow gives. `delivery` is the result of sending it.
 #[utoipa::path(
     get, path = "/v1/leads/{id}/messages", operation_id = "getMessages",
     params(("id" = String, Path, description = "Phone number in any international notation, user id, LID or lead id (its `/` as `%2F`)"), LeadQuery),

@@ -6,7 +6,7 @@ use anyhow::Context;
 use leadstream_kafka::KafkaArgs;
 use leadstream_processor::commanding::LeadRepository;
 use leadstream_processor::explain::explain;
-use leadstream_processor::messages::{Author, Message, MessageKind, Messages};
+use leadstream_processor::messages::{Author, Message, MessageDelivery, MessageKind, Messages};
 
 use super::{Named, UNKNOWN, topic_records};
 use crate::terminal::{Ink, Style, show, wrap};
@@ -37,6 +37,7 @@ impl List {
                 topic_records::messages(&self.kafka, address.account(), &flows, &explained)
             });
             messages = joined(read.await??, messages);
+            leads.add_deliveries(&lead, &mut messages).await?;
         }
         if self.lead.json {
             show(&format!("{}\n", serde_json::to_string_pretty(&messages)?));
@@ -76,8 +77,25 @@ fn text(messages: &Messages, style: Style) -> String {
         };
         let words = style.paint(ink, &wrap(&words(message), INDENT));
         let _ = writeln!(out, "{}  {from:<6}  {words}", message.at);
+        if let Some(delivery) = &message.delivery {
+            let blanks = " ".repeat(INDENT);
+            let _ = writeln!(out, "{blanks}{}", delivered(delivery, style));
+        }
     }
     out
+}
+
+/// Returns the result of sending a message, with its time.
+fn delivered(delivery: &MessageDelivery, style: Style) -> String {
+    let ink = match delivery.state.as_str() {
+        "failed" | "unknown" => Ink::Bad,
+        _ => Ink::Faint,
+    };
+    let mut text = format!("{} {}", delivery.state, delivery.at);
+    if let Some(reason) = &delivery.reason {
+        let _ = write!(text, ": {reason}");
+    }
+    style.paint(ink, &wrap(&text, INDENT))
 }
 
 /// Returns the words of a message, with what they do not say of it in brackets.
@@ -128,6 +146,7 @@ mod tests {
             options: Vec::new(),
             is_edited: false,
             is_revoked: false,
+            delivery: None,
         }
     }
 
@@ -143,6 +162,13 @@ mod tests {
     fn each_message_is_one_paragraph_with_its_time_and_author() {
         let mut choice = message("2", 1, Author::Bot, MessageKind::Buttons, "Which one?");
         choice.options = vec!["One".to_owned(), "Two".to_owned()];
+        let delivered = |state: &str, reason: Option<&str>| MessageDelivery {
+            state: state.to_owned(),
+            at: Timestamp::from_secs(9),
+            code: None,
+            reason: reason.map(str::to_owned),
+        };
+        choice.delivery = Some(delivered("delivered", None));
         let mut edited = message("4", 3, Author::Lead, MessageKind::Image, "my house");
         edited.is_edited = true;
         let all = of(
@@ -153,15 +179,22 @@ mod tests {
                 message("3", 2, Author::Lead, MessageKind::Choice, "Two"),
                 edited,
                 message("5", 4, Author::Person, MessageKind::Other, ""),
+                Message {
+                    delivery: Some(delivered("failed", Some("refused"))),
+                    ..message("6", 5, Author::Bot, MessageKind::Text, "Bye")
+                },
             ],
         );
         let expected = "\
 earlier messages are only in lead.inputs: add --all
 1970-01-01T00:00:00.000Z  lead    Hi
 1970-01-01T00:00:01.000Z  bot     Which one? [One | Two]
+                                  delivered 1970-01-01T00:00:09.000Z
 1970-01-01T00:00:02.000Z  lead    (taps) Two
 1970-01-01T00:00:03.000Z  lead    (image, edited) my house
 1970-01-01T00:00:04.000Z  person  (on the phone)
+1970-01-01T00:00:05.000Z  bot     Bye
+                                  failed 1970-01-01T00:00:09.000Z: refused
 ";
         assert_eq!(text(&all, Style::PLAIN), expected);
     }

@@ -218,14 +218,30 @@ impl LeadRepository {
         Ok(self.store.leads(filter, after, limit).await?)
     }
 
-    /// Returns the conversation of a lead, as its journal holds it.
+    /// Returns the conversation of a lead, as its journal holds it, with the deliveries of replies.
     ///
     /// # Errors
     /// Returns an error if PostgreSQL is unavailable, or if the conversation follows a flow that is not
     /// published.
     pub async fn messages(&self, lead: &LeadRef) -> Result<Messages, CommandError> {
         let flows = self.flows().await?;
-        Ok(Messages::of(&lead.lead_id, &flows, &lead.lead.journal)?)
+        let mut messages = Messages::of(&lead.lead_id, &flows, &lead.lead.journal)?;
+        self.add_deliveries(lead, &mut messages).await?;
+        Ok(messages)
+    }
+
+    /// Adds the deliveries of replies to the conversation of a lead.
+    ///
+    /// # Errors
+    /// Returns an error if PostgreSQL is unavailable.
+    pub async fn add_deliveries(
+        &self,
+        lead: &LeadRef,
+        messages: &mut Messages,
+    ) -> Result<(), CommandError> {
+        let deliveries = self.store.deliveries(&lead.lead_ids()).await?;
+        messages.add_deliveries(deliveries);
+        Ok(())
     }
 
     /// Returns the published flows, which are read again only after a change of them.

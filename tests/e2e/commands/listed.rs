@@ -103,7 +103,19 @@ async fn pages(api: &ApiSite<'_>) -> anyhow::Result<()> {
 
 async fn messages(api: &ApiSite<'_>) -> anyhow::Result<()> {
     let path = "/v1/leads/%2B55%2011%2098765-0001/messages";
-    let (status, told) = api.ask(Method::GET, path, READ, None, None).await?;
+    // The last reply may still be on its way.
+    let (status, told) = eventually(Duration::from_secs(30), async || {
+        let (status, told) = api.ask(Method::GET, path, READ, None, None).await?;
+        let states = [1, 3, 5].map(|index| &told["messages"][index]["delivery"]["state"]);
+        let is_sent = |state: &&Value| {
+            ["accepted", "sent", "delivered"]
+                .iter()
+                .any(|it| *state == it)
+        };
+        ensure!(states.iter().all(is_sent), "{told}");
+        Ok((status, told))
+    })
+    .await?;
     ensure!(
         status == 200 && told["has_earlier"] == false,
         "{status} {told}"
