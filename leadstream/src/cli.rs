@@ -12,7 +12,7 @@ use leadstream_service::{ConfigError, lifecycle};
 use tokio::runtime::Runtime;
 
 use crate::{
-    chat, crm, dead_letters, events, flow, lead, local_stack, migrate, recover, topics, up,
+    chat, crm, dead_letters, events, flow, lead, local_stack, migrate, recover, replies, topics, up,
 };
 
 /// Turns WhatsApp conversations into qualified leads in a CRM, on Kafka, committed to PostgreSQL.
@@ -89,6 +89,8 @@ enum Command {
     Flow(flow::Args),
     /// Check, provision, compare and requeue what the CRMs get
     Crm(crm::Args),
+    /// Show the results of replies to leads; retry or cancel them
+    Replies(replies::Args),
     /// Print the events of leads, and follow them
     ///
     /// Prints the events that the topic holds, in the order of time, and with --follow each further one.
@@ -173,6 +175,7 @@ impl Cli {
                 Command::Lead(args) => tool(Box::pin(lead::run(args))).await,
                 Command::Flow(args) => tool(Box::pin(flow::run(args))).await,
                 Command::Crm(args) => tool(crm::run(args)).await,
+                Command::Replies(args) => tool(Box::pin(replies::run(args))).await,
                 Command::Events(args) => tool(events::run(args)).await,
                 Command::DeadLetters(args) => tool(dead_letters::run(*args)).await,
             }

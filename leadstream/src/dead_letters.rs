@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "the output of a command")]
 
 mod dead_letter;
+mod replies;
 mod topic;
 
 use std::io::Write as _;
@@ -17,6 +18,7 @@ use leadstream_sink_crm::Ledger;
 use serde_json::{Value, json};
 
 use dead_letter::{DeadLetter, Filter, Redrive};
+use replies::ReplyLedger;
 
 /// Settings of `leadstream dead-letters`.
 #[derive(Clone, Debug, clap::Args)]
@@ -29,7 +31,8 @@ pub(crate) struct Args {
 enum Action {
     /// Print one line for each open dead letter, the oldest first
     List {
-        /// Also those that were redriven or discarded, or whose CRM has the lead's current state
+        /// Also those that were redriven or discarded, whose CRM has the lead's current state, or whose
+        /// reply went out
         #[arg(long)]
         all: bool,
         /// Dead letters at most
@@ -51,8 +54,8 @@ enum Action {
     },
     /// Redrive dead letters
     ///
-    /// For a CRM, the lead's present state is sent. For any other service, the record is written to its
-    /// topic again.
+    /// For a CRM, the lead's present state is sent. A reply goes out once more, as `replies retry` sends it.
+    /// Any other record is written to its topic again.
     Redrive {
         /// Do it; without this, it is only printed
         #[arg(long)]
@@ -190,6 +193,10 @@ async fn letters(selection: &Selection, all: bool) -> anyhow::Result<Vec<DeadLet
         });
     }
     close(&ledger, &mut letters).await?;
+    let replies = replies::read(&selection.database, &letters).await?;
+    for letter in &mut letters {
+        letter.close_reply(&replies);
+    }
     letters.retain(|letter| all || letter.closed.is_none());
     Ok(letters)
 }
@@ -285,8 +292,14 @@ async fn redrive(selection: &Selection, apply: bool) -> anyhow::Result<()> {
     let mut redriven = 0;
     let producer = Producer::new(&selection.kafka, "leadstream-dead-letters", None)?;
     let ledger = ledger(selection)?;
+    let reply_ledger = ReplyLedger::open(&selection.database).await?;
+    let replies = replies::read(&selection.database, &letters).await?;
     for letter in &letters {
         let redrive = match letter.redrive() {
+            Ok(Redrive::Reply { reply_id }) => reply_ledger.redrive(&replies, reply_id).await?,
+            redrive => redrive,
+        };
+        let redrive = match redrive {
             Ok(redrive) => redrive,
             Err(reason) => {
                 failed += 1;
@@ -296,10 +309,11 @@ async fn redrive(selection: &Selection, apply: bool) -> anyhow::Result<()> {
         };
         match &redrive {
             Redrive::Lead { crm, .. } => println!("{}: present state to {crm}", letter.id()),
+            Redrive::Reply { reply_id } => println!("{}: reply {reply_id}", letter.id()),
             Redrive::Record { topic } => println!("{}: record to {topic}", letter.id()),
         }
         if apply {
-            redrive_one(&ledger, &producer, letter, &redrive)
+            redrive_one(&ledger, &reply_ledger, &producer, letter, &redrive)
                 .await
                 .with_context(|| letter.id())?;
             resolve(&ledger, letter, "redriven").await?;
@@ -323,6 +337,7 @@ async fn redrive(selection: &Selection, apply: bool) -> anyhow::Result<()> {
 
 async fn redrive_one(
     ledger: &Ledger,
+    reply_ledger: &ReplyLedger,
     producer: &Producer,
     letter: &DeadLetter,
     redrive: &Redrive,
@@ -333,6 +348,7 @@ async fn redrive_one(
                 bail!("the ledger of {crm} does not have the lead");
             }
         }
+        Redrive::Reply { reply_id } => reply_ledger.reopen(letter, reply_id).await?,
         Redrive::Record { topic } => {
             let trace = letter.headers.get(leadstream_kafka::trace::TRACEPARENT);
             let trace = trace

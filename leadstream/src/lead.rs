@@ -17,6 +17,7 @@ use leadstream_processor::lead::Address;
 use leadstream_schemas::Account;
 use leadstream_service::config::DatabaseArgs;
 use leadstream_sink_crm::LedgerEntry;
+use leadstream_sink_whatsapp::reply_entry::ReplyEntry;
 use serde::Serialize;
 use sqlx::PgPool;
 
@@ -33,9 +34,9 @@ pub(crate) struct Args {
 enum Action {
     /// Explain what the bot said: every input of a lead with the step that it caused
     ///
-    /// Without --all, it reads PostgreSQL only: the inputs of the lead's journal (the last 32 by
-    /// default), and the lead's state in each CRM. It shows the partition and offset of each input,
-    /// how the flow understood it, its reply and its revision.
+    /// Without --all, it reads PostgreSQL only. The lead's journal has its last inputs, 32 by default.
+    /// It shows the partition and offset of each input, how the flow understood it, its reply and its
+    /// revision. Below are the lead's state in each CRM, and the results of its replies.
     ///
     /// With --all, it also reads the topics from their beginnings, in the partitions of the lead's
     /// ids. They hold earlier inputs, duplicates, events, replies, statuses and dead letters.
@@ -49,7 +50,7 @@ enum Action {
     /// Show the conversation of a lead, both sides
     ///
     /// It reads PostgreSQL: the lead's journal has its last inputs, 32 by default. A reply has the words
-    /// that the flow gives, and was handed to delivery. The output contains the lead's messages.
+    /// that the flow gives, and the result of sending it. The output contains the lead's messages.
     Messages(messages::List),
     /// Show a lead: its state, answers, assignee and latest commands
     Show(commands::Show),
@@ -106,6 +107,8 @@ struct Named {
     database: DatabaseArgs,
 }
 
+/// The most replies of a report.
+const REPLIES: usize = 100;
 const UNKNOWN: &str = "no lead has this id; use its number with the country code, its user id or LID, and --account where ACCOUNTS groups numbers";
 
 impl Named {
@@ -134,6 +137,8 @@ struct LeadReport {
     #[serde(flatten)]
     lead: Explanation,
     crms: Vec<LedgerEntry>,
+    /// The replies of the last 30 days, at most 100, the newest first.
+    replies: Vec<ReplyEntry>,
     /// The commands of the last days, the newest first.
     commands: Vec<CommandResult>,
     /// The other records in the topics; only with --all.
@@ -167,6 +172,9 @@ async fn explain_lead(args: Explain) -> anyhow::Result<()> {
     let crms = leadstream_sink_crm::ledger_entries(&pool, &lead_ids)
         .await
         .context("the CRM ledger cannot be read")?;
+    let replies = leadstream_sink_whatsapp::reply_entries(&pool, &lead_ids, REPLIES)
+        .await
+        .context("the ledger of replies cannot be read")?;
     let leads = LeadRepository::open(pool, None).await?;
     let commands = leads.command_results(&lead_ids).await?;
     let records = if args.all {
@@ -184,6 +192,7 @@ async fn explain_lead(args: Explain) -> anyhow::Result<()> {
     let report = LeadReport {
         lead,
         crms,
+        replies,
         commands,
         records,
     };

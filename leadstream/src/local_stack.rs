@@ -194,6 +194,7 @@ mod tests {
             "topics plan",
             "lead show 4915",
             "crm status",
+            "replies status",
             "dead-letters list",
             "flow list",
             "recover",

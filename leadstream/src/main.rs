@@ -10,6 +10,8 @@ mod lead;
 mod local_stack;
 mod migrate;
 mod recover;
+mod replies;
+mod since;
 mod terminal;
 #[cfg(test)]
 mod tests;

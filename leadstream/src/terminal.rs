@@ -1,5 +1,6 @@
 //! Formats text for the terminal: colour where it helps, lines of 80 columns.
 
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
 pub(crate) const COLUMNS: usize = 80;
@@ -77,9 +78,63 @@ pub(crate) fn wrap(text: &str, indent: usize) -> String {
     wrapped
 }
 
+/// Returns rows below their heads, each column as wide as its widest cell.
+pub(crate) fn table<const N: usize>(
+    heads: &[&str; N],
+    rows: &[[String; N]],
+    style: Style,
+) -> String {
+    let rows = rows.iter().map(|row| row.each_ref().map(String::as_str));
+    let rows: Vec<[&str; N]> = rows.collect();
+    let mut widths = heads.map(|head| head.chars().count());
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let line = |cells: &[&str; N]| {
+        let cells = cells.iter().zip(&widths);
+        let line: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        line.join("  ").trim_end().to_owned()
+    };
+    let mut out = style.paint(Ink::Heading, &line(heads));
+    out.push('\n');
+    for row in &rows {
+        out.push_str(&line(row));
+        out.push('\n');
+    }
+    out
+}
+
+/// The column at which the values of fields begin.
+pub(crate) const VALUES: usize = 12;
+
+/// Writes a name and its value. A long name pushes the value to the right, so that the two stay apart.
+pub(crate) fn field(out: &mut String, name: &str, value: &str) {
+    let width = (VALUES - 2).max(name.chars().count() + 2);
+    let value = wrap(value, VALUES.max(width + 2));
+    let _ = writeln!(out, "  {name:<width$}{value}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_name_and_its_value_stay_apart() {
+        for (name, expected) in [
+            ("lead", "  lead      \"Hi\"\n"),
+            ("is called", "  is called  \"Hi\"\n"),
+            ("budget_currency", "  budget_currency  \"Hi\"\n"),
+            ("największy_budżet", "  największy_budżet  \"Hi\"\n"),
+        ] {
+            let mut out = String::new();
+            field(&mut out, name, "\"Hi\"");
+            assert_eq!(out, expected);
+        }
+    }
 
     #[test]
     fn long_text_is_indented_on_its_next_lines() {

@@ -66,6 +66,35 @@ impl TopicReader {
         Ok(())
     }
 
+    /// Returns the key and the value of one record; none if the topic does not hold it any more.
+    ///
+    /// # Errors
+    /// Returns an error if Kafka does not answer.
+    pub(crate) fn record(
+        &self,
+        topic: &str,
+        partition: Partition,
+        offset: leadstream_schemas::Offset,
+    ) -> anyhow::Result<Option<(Vec<u8>, Vec<u8>)>> {
+        let mut assignment = TopicPartitionList::new();
+        assignment.add_partition_offset(topic, partition.0, Offset::Offset(offset.0))?;
+        self.0.assign(&assignment)?;
+        let polled = self.0.poll(ANSWER);
+        let found = match polled.with_context(|| format!("Kafka sends nothing of {topic}"))? {
+            // An offset that the log does not hold leads to its end.
+            Err(KafkaError::PartitionEOF(_)) => None,
+            polled => {
+                let record = polled.with_context(|| format!("{topic} cannot be read"))?;
+                (record.offset() == offset.0).then(|| {
+                    let bytes = |bytes: Option<&[u8]>| bytes.unwrap_or_default().to_vec();
+                    (bytes(record.key()), bytes(record.payload()))
+                })
+            }
+        };
+        self.0.unassign()?;
+        Ok(found)
+    }
+
     /// Calls `take` with the records of all partitions since `since`, to their present end. Returns
     /// what [`Self::follow`] continues.
     ///

@@ -19,16 +19,19 @@ mod numbers;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod tools;
 
 pub(crate) use arrivals::Written;
 pub(crate) use numbers::OwnedNumber;
+pub(crate) use tools::Backlog;
+pub use tools::reply_entries;
 
 /// The table that records the ledger's migrations.
 pub const MIGRATIONS: &str = "whatsapp_migrations";
 
-/// The ledger. Cheap to clone.
+/// The ledger. Cheap to clone. Tools inspect and change its rows from outside the running service.
 #[derive(Clone, Debug)]
-pub(crate) struct Ledger {
+pub struct Ledger {
     pool: PgPool,
 }
 
@@ -51,7 +54,7 @@ impl Ledger {
     ///
     /// # Errors
     /// Returns [`DatabaseError::Schema`] if they were not.
-    pub(crate) async fn check(&self) -> Result<(), DatabaseError> {
+    pub async fn check(&self) -> Result<(), DatabaseError> {
         database::check_migrations(&self.pool, SERVICE, MIGRATIONS, &migrator()).await
     }
 

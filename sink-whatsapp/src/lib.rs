@@ -16,6 +16,7 @@ mod notices;
 pub mod number_state;
 mod numbers;
 pub mod pacing;
+pub mod reply_entry;
 pub mod reply_row;
 pub mod request;
 pub mod send_result;
@@ -46,8 +47,7 @@ use consume::ReplyWriter;
 use dispatch::Settings;
 use dispatch::outcome::Limits;
 use graph::Graph;
-use ledger::Ledger;
-pub use ledger::{MIGRATIONS, migrate};
+pub use ledger::{Ledger, MIGRATIONS, migrate, reply_entries};
 use metrics::Metrics;
 use notices::NoticeWriter;
 use numbers::Numbers;
@@ -196,7 +196,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let replies = ReplyWriter {
         ledger: ledger.clone(),
         wakers: wakers.clone(),
-        metrics,
+        metrics: Arc::clone(&metrics),
     };
     let notices = NoticeWriter {
         ledger: ledger.clone(),
@@ -212,10 +212,25 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let topic = Topic::ProviderNotices;
     intakes.spawn(&mut tasks, topic, NOTICES, "notices", notices)?;
     tasks.spawn(numbers.run());
+    tasks.spawn(count(ledger.clone(), metrics, context.clone()));
     tasks.spawn(purge(ledger, context.shutdown.clone()));
     context.health.ready("start");
     tracing::info!("replies are sent");
     lifecycle::join(tasks, &context.shutdown).await
+}
+
+/// Counts what waits until shutdown. A failure keeps the last count: the senders report it.
+async fn count(ledger: Ledger, metrics: Arc<Metrics>, context: Context) -> Result<(), Error> {
+    loop {
+        match ledger.backlog().await {
+            Ok(backlog) => metrics.backlog(&backlog),
+            Err(error) => tracing::debug!(error = %error, "waiting replies are not counted"),
+        }
+        tokio::select! {
+            () = context.shutdown.cancelled() => return Ok(()),
+            () = tokio::time::sleep(context.metrics_interval) => {}
+        }
+    }
 }
 
 /// What the intakes of the service share.

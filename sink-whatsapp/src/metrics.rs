@@ -7,6 +7,7 @@ use leadstream_service::metrics::{ByLabel, Counter, Gauge, Histogram, Metric, Op
 
 use crate::consume::plan::Plan;
 use crate::dispatch::Count;
+use crate::ledger::Backlog;
 use crate::reply_row::ReplyState;
 
 /// The metrics of this service.
@@ -36,6 +37,14 @@ metric_table! {
         /// Replies that wait to be sent or are being sent, of the numbers that this process sends from.
         /// Further ones that Kafka holds are in `leadstream_consumer_lag_records`.
         waiting: Gauge = "leadstream_sink_whatsapp_waiting_replies";
+        /// Replies of the ledger that have not ended, of all numbers. Every sink-whatsapp counts all,
+        /// every `OPS_METRICS_INTERVAL`.
+        ledger_rows: ByLabel<Gauge> = "leadstream_sink_whatsapp_ledger_rows"
+            (state: ["waiting", "sending", "unknown"]);
+        /// Time since the oldest of these replies was read, else 0. Every sink-whatsapp measures it,
+        /// every `OPS_METRICS_INTERVAL`.
+        ledger_age: ByLabel<Gauge> = "leadstream_sink_whatsapp_oldest_ledger_row_age_seconds"
+            (state: ["waiting", "sending", "unknown"]);
         /// Business numbers of this process that send nothing until they work again.
         paused_numbers: Gauge = "leadstream_sink_whatsapp_paused_numbers";
         /// Whether a business number sends nothing until it works again: 1 or 0.
@@ -108,6 +117,17 @@ impl Metrics {
             .increment(as_f64(now) - as_f64(before));
     }
 
+    /// Sets what has not ended in the ledger.
+    pub(crate) fn backlog(&self, backlog: &[Backlog]) {
+        for state in ReplyState::ALL.into_iter().filter(|it| it.is_queued()) {
+            let state = state.as_str();
+            let found = backlog.iter().find(|it| it.state == state);
+            let rows = found.map_or(0, |it| it.rows) as f64;
+            self.ledger_rows.set(state, rows);
+            self.ledger_age.set(state, found.map_or(0.0, |it| it.age));
+        }
+    }
+
     pub fn waiting(&self, replies: i64) {
         self.waiting.set(replies as f64);
     }
@@ -119,9 +139,19 @@ fn as_f64(count: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::Metrics;
+    use super::{Backlog, Metrics};
     use crate::dispatch::Count;
     use crate::send_result::{CODES, Class};
+
+    #[test]
+    fn the_table_lists_each_state_that_has_not_ended() {
+        let waiting = Backlog {
+            state: "waiting".to_owned(),
+            rows: 3,
+            age: 1.5,
+        };
+        Metrics::new(&[]).backlog(&[waiting]);
+    }
 
     #[test]
     fn the_table_lists_each_class_of_failures() {

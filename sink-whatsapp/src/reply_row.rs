@@ -3,11 +3,13 @@
 use leadstream_kafka::Record;
 pub use leadstream_schemas::reply::token;
 use leadstream_schemas::{LeadId, Reply, ReplyKind, Revision, Timestamp};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// The state of a reply: see the migration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ReplyState {
     Waiting,
     Sending,
@@ -59,7 +61,8 @@ impl ReplyState {
 }
 
 /// What may replace a reply, and which goes first: the lowest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     Notice = 0,
     AgentMessage = 1,
@@ -74,6 +77,15 @@ impl Kind {
             // Nothing replaces a reply without a kind.
             None | Some(ReplyKind::AgentMessage) => Self::AgentMessage,
             Some(ReplyKind::Notice) => Self::Notice,
+        }
+    }
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Notice => "notice",
+            Self::AgentMessage => "agent_message",
+            Self::Prompt => "prompt",
         }
     }
 

@@ -1,6 +1,7 @@
 //! Tests commands to leads by the command line and by the API.
 
 mod listed;
+pub(crate) mod replies;
 
 use std::time::Duration;
 

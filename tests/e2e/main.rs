@@ -56,6 +56,7 @@ macro_rules! tests {
 const TESTS: &[(&str, Test)] = tests![
     commands::commands_by_cli_and_api_act_on_leads,
     conformance::requests_and_answers_of_the_api_conform_to_its_document,
+    commands::replies::operators_retry_a_failed_reply_and_cancel_a_waiting_one,
     files::the_api_sends_the_photo_that_a_lead_sent,
     command_ids::a_command_id_returns_a_result_for_its_own_lead_only,
     accounts::a_lead_is_reachable_only_in_its_account_and_by_tokens_with_access,

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use leadstream_schemas::{LeadEvent, LeadId, Revision, codec};
+use leadstream_schemas::{LeadEvent, LeadId, Reply, Revision, codec};
 use leadstream_sink_crm::DeadLetterPosition;
+use leadstream_sink_whatsapp::reply_entry::ReplyEntry;
+use leadstream_sink_whatsapp::reply_row::ReplyState;
 
 /// A record of a dead-letter topic.
 #[derive(Clone, Debug)]
@@ -34,11 +36,16 @@ pub(crate) struct DeadLetter {
 /// The leads whose CRM has their current state: the revision that it has, by CRM and lead.
 pub(crate) type InStep = BTreeMap<(String, LeadId), Revision>;
 
+/// The replies of the ledger, by their ids.
+pub(crate) type Replies = BTreeMap<String, ReplyEntry>;
+
 /// The way in which a dead letter is tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Redrive {
     /// The CRM is sent the lead's current state.
     Lead { crm: String, lead_id: LeadId },
+    /// The reply goes out again, as its ledger says.
+    Reply { reply_id: String },
     /// The bytes are written to the topic that they came from.
     Record { topic: String },
 }
@@ -99,6 +106,23 @@ impl DeadLetter {
         Some((self.class().to_owned(), event))
     }
 
+    /// Returns the id of a reply that was given up.
+    pub(crate) fn failed_reply(&self) -> Option<String> {
+        if self.missing > 0 || self.header("connector.name") != Some("leadstream-sink-whatsapp") {
+            return None;
+        }
+        Some(codec::decode::<Reply>(&self.value).ok()?.id)
+    }
+
+    /// Closes it if its reply is not failed any more.
+    pub(crate) fn close_reply(&mut self, replies: &Replies) {
+        let id = self.failed_reply();
+        let entry = id.and_then(|id| replies.get(&id));
+        if let Some(entry) = entry.filter(|entry| entry.state != ReplyState::Failed) {
+            self.closed = Some(format!("the reply is {}", entry.state.as_str()));
+        }
+    }
+
     /// Closes it if its CRM has the lead's state of then or later.
     pub(crate) fn close(&mut self, in_step: &InStep) {
         let Some((crm, event)) = self.refused_event() else {
@@ -135,6 +159,9 @@ impl DeadLetter {
         if let Some((crm, event)) = self.refused_event() {
             let lead_id = event.data.lead_id;
             return Ok(Redrive::Lead { crm, lead_id });
+        }
+        if let Some(reply_id) = self.failed_reply() {
+            return Ok(Redrive::Reply { reply_id });
         }
         Ok(Redrive::Record {
             topic: topic.to_owned(),
@@ -223,7 +250,11 @@ mod tests {
     use leadstream_schemas::{Offset, Partition, Revision, codec};
     use serde_json::json;
 
-    use super::{DeadLetterPosition, DeadLetterRecord, Filter, Redrive, join};
+    use leadstream_sink_whatsapp::reply_row::Kind;
+
+    use super::{
+        DeadLetterPosition, DeadLetterRecord, Filter, Redrive, ReplyEntry, ReplyState, join,
+    };
 
     fn raw(offset: i64, value: &[u8], headers: &[(&str, &str)]) -> DeadLetterRecord {
         DeadLetterRecord {
@@ -348,6 +379,65 @@ mod tests {
         assert_eq!(closed(sink, "salesforce", "a", 9), None, "another CRM");
         assert_eq!(closed(sink, "hubspot", "b", 9), None, "another lead");
         assert_eq!(closed("leadstream-processor", "hubspot", "a", 9), None);
+    }
+
+    #[test]
+    fn a_given_up_reply_is_redriven_by_its_ledger_and_closes_when_it_is_not_failed() {
+        let reply = json!({
+            "id": "4915:a", "lead_id": "4915", "platform": "whatsapp_cloud", "number": "1",
+            "recipient": {"wa_id": "4915"}, "content": {"type": "text", "body": "Hi"}, "revision": 1,
+        });
+        let headers = [
+            ("connector.name", "leadstream-sink-whatsapp"),
+            ("exception.class.name", "refused"),
+            ("topic", "lead.replies"),
+            ("offset", "7"),
+        ];
+        let framed = codec::encode(1, &reply).unwrap();
+        let letter = join(vec![raw(0, &framed, &headers)]).remove(0);
+        let redrive = Redrive::Reply {
+            reply_id: "4915:a".into(),
+        };
+        assert_eq!(letter.redrive(), Ok(redrive));
+        let broken = join(vec![raw(0, b"no frame", &headers)]).remove(0);
+        let record = Redrive::Record {
+            topic: "lead.replies".into(),
+        };
+        assert_eq!(broken.redrive(), Ok(record));
+
+        let closed = |id: &str, state| {
+            let mut letter = letter.clone();
+            letter.close_reply(&[(id.to_owned(), entry(id, state))].into());
+            letter.closed
+        };
+        let accepted = Some("the reply is accepted".to_owned());
+        assert_eq!(closed("4915:a", ReplyState::Accepted), accepted);
+        assert_eq!(closed("4915:a", ReplyState::Failed), None);
+        assert_eq!(closed("4915:b", ReplyState::Accepted), None);
+    }
+
+    fn entry(reply_id: &str, state: ReplyState) -> ReplyEntry {
+        ReplyEntry {
+            reply_id: reply_id.to_owned(),
+            lead_id: "4915".into(),
+            number: "1".to_owned(),
+            kind: Kind::Prompt,
+            state,
+            attempts: 1,
+            unknown_outcomes: 0,
+            code: None,
+            class: None,
+            reason: None,
+            provider_id: None,
+            created_at: DateTime::UNIX_EPOCH,
+            due_at: None,
+            expires_at: None,
+            unknown_since: None,
+            updated_at: DateTime::UNIX_EPOCH,
+            is_newest: true,
+            partition: Partition(0),
+            offset: Offset(0),
+        }
     }
 
     #[test]

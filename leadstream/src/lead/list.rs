@@ -1,16 +1,15 @@
 //! Runs `leadstream lead list`: leads by filters, page by page.
 
-use std::time::Duration;
-
 use anyhow::Context;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::Utc;
 use leadstream_processor::commanding::{
     LeadCursor, LeadFilter, LeadPage, LeadRepository, LeadSummary, MAX_LEADS,
 };
-use leadstream_schemas::{Account, Timestamp};
-use leadstream_service::config::{DatabaseArgs, duration};
+use leadstream_schemas::Account;
+use leadstream_service::config::DatabaseArgs;
 
-use crate::terminal::{Ink, Style, show};
+use crate::since::Since;
+use crate::terminal::{Style, show, table};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct List {
@@ -53,39 +52,6 @@ pub(super) struct List {
     database: DatabaseArgs,
 }
 
-/// A time, or how long ago it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Since {
-    At(Timestamp),
-    Ago(Duration),
-}
-
-impl Since {
-    fn parse(text: &str) -> Result<Self, String> {
-        let midnight = |day: NaiveDate| Some(day.and_hms_opt(0, 0, 0)?.and_utc());
-        let day = text.parse().ok().and_then(midnight);
-        let time = day.or_else(|| Some(DateTime::parse_from_rfc3339(text).ok()?.to_utc()));
-        if let Some(time) = time {
-            return Ok(Self::At(Timestamp::from_millis(time.timestamp_millis())));
-        }
-        let ago = duration(..)(text.trim_end_matches(" ago"));
-        ago.map(Self::Ago).map_err(|_| {
-            "use a day such as 2026-11-30, a time such as 2026-11-30T10:00:00Z, or a duration such as 2d".to_owned()
-        })
-    }
-
-    fn before(self, now: DateTime<Utc>) -> Timestamp {
-        match self {
-            Self::At(time) => time,
-            Self::Ago(ago) => {
-                let millis = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
-                let since = now.timestamp_millis().saturating_sub(millis);
-                Timestamp::from_millis(since.max(0))
-            }
-        }
-    }
-}
-
 impl List {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let pool = self
@@ -117,28 +83,8 @@ fn text(page: &LeadPage, style: Style) -> String {
         return "no lead matches\n".to_owned();
     }
     let heads = ["lead", "state", "score", "last message", "assignee", "name"];
-    let rows: Vec<[String; 6]> = page.leads.iter().map(cells).collect();
-    let widths: Vec<usize> = (0..heads.len())
-        .map(|column| {
-            let cells = rows.iter().map(|row| row.get(column).map_or("", |it| it));
-            let all = cells.chain(heads.get(column).copied());
-            all.map(|it| it.chars().count()).max().unwrap_or_default()
-        })
-        .collect();
-    let line = |cells: &[&str]| {
-        let cells = cells.iter().zip(&widths);
-        let line: Vec<String> = cells
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
-        line.join("  ").trim_end().to_owned()
-    };
-    let mut out = style.paint(Ink::Heading, &line(&heads));
-    out.push('\n');
-    for row in &rows {
-        let cells: Vec<&str> = row.iter().map(String::as_str).collect();
-        out.push_str(&line(&cells));
-        out.push('\n');
-    }
+    let rows: Vec<_> = page.leads.iter().map(cells).collect();
+    let mut out = table(&heads, &rows, style);
     if let Some(next) = &page.next {
         out.push_str(&format!("\nmore leads: add --after {next}\n"));
     }
@@ -163,25 +109,9 @@ fn cells(lead: &LeadSummary) -> [String; 6] {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use leadstream_schemas::Timestamp;
 
-    #[test]
-    fn a_time_is_a_day_a_moment_or_a_duration() {
-        let now: DateTime<Utc> = "2026-12-03T10:00:00Z".parse().unwrap();
-        for (text, expected) in [
-            ("2026-11-30", "2026-11-30T00:00:00.000Z"),
-            ("2026-11-30T10:00:00Z", "2026-11-30T10:00:00.000Z"),
-            ("2026-11-30T10:00:00+02:00", "2026-11-30T08:00:00.000Z"),
-            ("2d", "2026-12-01T10:00:00.000Z"),
-            ("90m ago", "2026-12-03T08:30:00.000Z"),
-        ] {
-            let since = Since::parse(text).unwrap().before(now);
-            assert_eq!(since.to_string(), expected, "{text}");
-        }
-        for text in ["", "yesterday", "2", "30.11.2026", "2026-11-30 10:00"] {
-            assert!(Since::parse(text).is_err(), "{text}");
-        }
-    }
+    use super::*;
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {

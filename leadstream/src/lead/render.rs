@@ -8,10 +8,8 @@ use leadstream_sink_crm::{LedgerEntry, LedgerState};
 
 use super::LeadReport;
 use super::topic_records::TopicRecord;
-use crate::terminal::{Ink, Style, wrap};
-
-/// The column at which values begin.
-const INDENT: usize = 12;
+use crate::replies;
+use crate::terminal::{Ink, Style, field};
 
 pub(super) fn report(report: &LeadReport, style: Style) -> String {
     let lead = &report.lead;
@@ -57,6 +55,9 @@ pub(super) fn report(report: &LeadReport, style: Style) -> String {
     out.push('\n');
     for crm in &report.crms {
         ledger_entry(&mut out, crm, style);
+    }
+    for reply in report.replies.iter().rev() {
+        replies::summary(&mut out, reply, style);
     }
     for result in &report.commands {
         command(&mut out, result, style);
@@ -194,32 +195,11 @@ fn line(out: &mut String, text: &str) {
     out.push('\n');
 }
 
-/// Writes a name and its value. A long name pushes the value to the right, so that the two stay apart.
-fn field(out: &mut String, name: &str, value: &str) {
-    let width = (INDENT - 2).max(name.chars().count() + 2);
-    let text = format!("  {name:<width$}{}", wrap(value, INDENT.max(width + 2)));
-    line(out, &text);
-}
-
 #[cfg(test)]
 mod tests {
     use leadstream_sink_crm::LedgerEntry;
 
     use super::*;
-
-    #[test]
-    fn a_long_name_and_its_value_stay_apart() {
-        for (name, expected) in [
-            ("lead", "  lead      \"Hi\"\n"),
-            ("is called", "  is called  \"Hi\"\n"),
-            ("budget_currency", "  budget_currency  \"Hi\"\n"),
-            ("największy_budżet", "  największy_budżet  \"Hi\"\n"),
-        ] {
-            let mut out = String::new();
-            field(&mut out, name, "\"Hi\"");
-            assert_eq!(out, expected);
-        }
-    }
 
     #[test]
     fn a_lead_that_the_filter_excludes_is_not_sent() {

@@ -1,5 +1,7 @@
 //! Compares the ledger with its model in memory: both take the same random steps.
 
+mod tools;
+
 use std::io::Write as _;
 use std::time::Duration;
 
