@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use leadstream_service::config::{duration, size};
+use leadstream_service::config::{WasenderArgs, duration, size};
 use leadstream_service::{ConfigError, Secret};
 
 use crate::cloud_api::Numbers;
@@ -56,16 +56,8 @@ pub struct ProviderArgs {
         value_name = "SECRET,…"
     )]
     pub wasender_webhook_secret: Option<Secret>,
-    /// API key of the WASenderApi session, or name=key of several separated by commas. Records carry
-    /// the name, `default` without one. Webhooks of other sessions are counted and skipped; or
-    /// WASENDER_API_KEY_FILE
-    #[arg(
-        long,
-        env = "WASENDER_API_KEY",
-        hide_env_values = true,
-        value_name = "[NAME=]SECRET,…"
-    )]
-    pub wasender_api_key: Option<Secret>,
+    #[command(flatten)]
+    pub wasender: WasenderArgs,
 }
 
 impl ProviderArgs {
@@ -102,16 +94,11 @@ impl ProviderArgs {
     }
 
     fn wasender(&self) -> Result<Option<Wasender>, ConfigError> {
-        const API_KEY: &str = "WASENDER_API_KEY";
         let secrets = Secret::resolve(self.wasender_webhook_secret.clone(), WASENDER_SECRET)?;
         let Some(secrets) = secrets.and_then(|list| Tokens::parse(list.expose())) else {
             return Ok(None);
         };
-        let keys = Secret::resolve(self.wasender_api_key.clone(), API_KEY)?;
-        let keys = keys.as_ref().map_or("", Secret::expose);
-        let sessions: Sessions = keys
-            .parse()
-            .map_err(|problem: String| ConfigError::new(API_KEY, problem))?;
+        let sessions = Sessions::from(self.wasender.sessions()?);
         Ok(Some(Wasender { secrets, sessions }))
     }
 }

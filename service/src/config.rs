@@ -12,9 +12,11 @@ use crate::secret::Secret;
 mod graph;
 mod http_limits;
 mod units;
+mod wasender;
 
-pub use graph::GraphArgs;
+pub use graph::{GraphArgs, base_url};
 pub use units::{duration, size};
+pub use wasender::WasenderArgs;
 
 /// The database.
 #[derive(Clone, Debug, clap::Args)]

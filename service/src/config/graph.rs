@@ -52,10 +52,24 @@ impl GraphArgs {
     /// # Errors
     /// Returns an error if it is no http or https URL, or has a query or credentials.
     pub fn base(&self) -> Result<Url, ConfigError> {
-        let base: BaseUrl = self.meta_graph_url.expose().parse().map_err(|problem| {
-            let example = "META_GRAPH_URL=https://graph.facebook.com";
-            ConfigError::new("META_GRAPH_URL", format!("{problem}; example: {example}"))
-        })?;
-        Ok(base.url().clone())
+        base_url(
+            &self.meta_graph_url,
+            "META_GRAPH_URL",
+            "https://graph.facebook.com",
+        )
     }
+}
+
+/// Returns the base URL that `variable` holds.
+///
+/// # Errors
+/// Returns an error if it is no http or https URL, or has a query or credentials.
+pub fn base_url(value: &Secret, variable: &str, example: &str) -> Result<Url, ConfigError> {
+    let base: BaseUrl = value.expose().parse().map_err(|problem| {
+        ConfigError::new(
+            variable,
+            format!("{problem}; example: {variable}={example}"),
+        )
+    })?;
+    Ok(base.url().clone())
 }
