@@ -242,7 +242,7 @@ fn why(step: &Replayed<'_>, data: &Map<String, Value>) -> String {
     } else if was != is {
         reasons.push(format!("{was} leads to {is}"));
         if is_message && !step.entry.can_reply && is == HUMAN_HANDOFF {
-            reasons.push("nothing is sent through WASenderApi yet".to_owned());
+            reasons.push("version 0.1.0 sent nothing through WASenderApi".to_owned());
         }
     } else if let TurnInput::Undelivered(undelivered) = &step.entry.answer {
         let is_open = before.is_some_and(|it| it.is_last_question(undelivered.asked_at));

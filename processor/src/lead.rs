@@ -65,6 +65,9 @@ pub struct Lead {
     /// count.
     #[serde(default)]
     pub erased_until: Option<Timestamp>,
+    /// The JID from which the lead wrote last, if it wrote through WASenderApi; replies go there.
+    #[serde(default)]
+    pub jid: Option<String>,
 }
 
 impl Lead {
@@ -83,6 +86,7 @@ impl Lead {
             pending_merges: Vec::new(),
             timer_due_at: None,
             erased_until: None,
+            jid: input.sender.jid.clone(),
         }
     }
 
@@ -126,6 +130,7 @@ impl Lead {
         if newest {
             self.platform = input.platform;
             self.number.clone_from(&input.number);
+            self.jid.clone_from(&input.sender.jid);
         }
         if (newest || self.profile_name.is_none())
             && let Some(name) = &input.sender.name

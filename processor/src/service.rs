@@ -1,7 +1,7 @@
 //! Runs the processor as a service: the start, then the workers next to the consumer's loop.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use leadstream_kafka::consumer::{ConsumeError, ConsumerLoop, ConsumerOptions};
@@ -116,7 +116,6 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         output_topics,
         health: context.health.clone(),
         halts: Halts::new(context.health.clone()),
-        silent_numbers: Mutex::default(),
         owner,
         batch_records: args.processor_batch_records.get(),
         linger: args.processor_batch_linger,

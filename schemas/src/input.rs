@@ -108,6 +108,10 @@ pub struct Sender {
     /// Profile name, as the sender chose it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The JID with which WASenderApi names the conversation, such as `15550100001@s.whatsapp.net` or
+    /// `20000000000001@lid`. Replies go there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jid: Option<String>,
 }
 
 impl Sender {

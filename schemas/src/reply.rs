@@ -78,6 +78,9 @@ pub struct Recipient {
     pub user_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lid: Option<String>,
+    /// WASenderApi: the JID from which the person wrote last. It goes before the ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jid: Option<String>,
 }
 
 impl Recipient {

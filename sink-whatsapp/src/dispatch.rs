@@ -81,6 +81,8 @@ pub enum Event {
     Stored,
     /// Another process found something out about the number.
     Reported(Report),
+    /// The number has another credential.
+    CredentialChanged,
     /// The time that [`Dispatcher::next`] returned has come.
     Tick,
     /// Nothing more is claimed. The dispatcher [`is_done`](Dispatcher::is_done) after the last
@@ -226,6 +228,7 @@ impl Dispatcher {
             }
             Event::Stored => self.storing = false,
             Event::Reported(report) => self.reported(report, now),
+            Event::CredentialChanged => self.gate.check(now),
             Event::Tick => {}
             Event::Stop => self.stopping = true,
         }
@@ -259,6 +262,11 @@ impl Dispatcher {
             Admission::Alone => (self.sending == 0).then_some(at),
             Admission::NotBefore(_) | Admission::Paused => None,
         }
+    }
+
+    /// Sets the most requests in flight at once.
+    pub const fn limit(&mut self, concurrency: usize) {
+        self.settings.limits.concurrency = concurrency;
     }
 
     /// Returns why the number is paused.
@@ -464,6 +472,10 @@ impl Dispatcher {
         };
         self.sending -= 1;
         let mut attempts = claimed.attempts;
+        if matches!(result, SendResult::Unconfigured(_)) {
+            // No request went out.
+            attempts.made = attempts.made.saturating_sub(1);
+        }
         let content = self.contents.finish(&token);
         let class = result.class(content.kind());
         let answer = Answer {
@@ -497,9 +509,7 @@ impl Dispatcher {
                 self.contents.accepted(&content);
                 self.effects.push(Effect::Count(Count::Accepted));
                 outcome.reason = None;
-                if let SendResult::Accepted(id) = result {
-                    outcome.provider_id = Some(id.clone());
-                }
+                outcome.provider_id = result.provider_id().map(str::to_owned);
                 self.outcomes.push(outcome);
             }
             Next::Attempt(at) => self.try_again(outcome, at, claimed.expires_at),

@@ -4,21 +4,18 @@ use std::time::{Duration, SystemTime};
 
 use leadstream_service::{Secret, retry_after};
 use reqwest::header::RETRY_AFTER;
-use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::health::{self, Health, HealthReport};
+use crate::http::{body, http, unanswered};
 use crate::request::Request;
 use crate::send_result::{GraphError, SendResult};
 
 #[cfg(test)]
 mod examples;
 
-const CONNECT: Duration = Duration::from_secs(5);
-/// Bytes of an answer that are read; an error has a few hundred.
-const LARGEST: usize = 64 << 10;
 /// The longest pause that an answer can ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
@@ -28,7 +25,6 @@ pub struct Graph {
     client: Client,
     base: Url,
     version: String,
-    token: Secret,
 }
 
 #[derive(Deserialize)]
@@ -69,51 +65,35 @@ impl Graph {
     ///
     /// # Errors
     /// Returns an error if TLS cannot be set up.
-    pub fn new(
-        base: Url,
-        version: &str,
-        token: Secret,
-        timeout: Duration,
-    ) -> Result<Self, reqwest::Error> {
-        let client = Client::builder()
-            .connect_timeout(CONNECT.min(timeout))
-            .timeout(timeout)
-            // A redirect would carry the token and the message to another host.
-            .redirect(Policy::none())
-            .tcp_keepalive(Duration::from_secs(15))
-            .pool_idle_timeout(Duration::from_secs(30))
-            .user_agent(concat!("leadstream/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+    pub fn new(base: Url, version: &str, timeout: Duration) -> Result<Self, reqwest::Error> {
         Ok(Self {
-            client,
+            client: http(timeout)?,
             base,
             version: version.to_owned(),
-            token,
         })
     }
 
-    /// Posts one message.
-    pub async fn send(&self, request: &Request) -> SendResult {
+    /// Posts one message with the number's token.
+    pub async fn send(&self, request: &Request, token: &Secret) -> SendResult {
         let sent = self
             .client
             .post(self.url(&[&request.number, "messages"]))
-            .bearer_auth(self.token.expose())
+            .bearer_auth(token.expose())
             .json(&request.body)
             .send()
             .await;
         match sent {
             Ok(response) if response.status().is_success() => accepted(response).await,
             Ok(response) => SendResult::Refused(graph_error(response).await),
-            Err(error) if error.is_connect() || error.is_builder() => SendResult::Unreachable,
-            Err(_) => SendResult::Unknown,
+            Err(error) => unanswered(&error),
         }
     }
 
     /// Asks whether `number` can send, and how fast.
-    pub async fn health(&self, number: &str) -> HealthReport {
+    pub async fn health(&self, number: &str, token: &Secret) -> HealthReport {
         let mut url = self.url(&[number]);
         url.query_pairs_mut().append_pair("fields", health::FIELDS);
-        let request = self.client.get(url).bearer_auth(self.token.expose());
+        let request = self.client.get(url).bearer_auth(token.expose());
         match request.send().await {
             Ok(response) if response.status().is_success() => health::read(&body(response).await),
             Ok(response) => health::refused(graph_error(response).await).into(),
@@ -146,18 +126,6 @@ async fn accepted(response: Response) -> SendResult {
         return SendResult::Refused(error);
     }
     SendResult::Unknown
-}
-
-/// Reads a body, which may break off.
-async fn body(mut response: Response) -> Vec<u8> {
-    let mut body = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        if body.len() + chunk.len() > LARGEST {
-            break;
-        }
-        body.extend_from_slice(&chunk);
-    }
-    body
 }
 
 /// Reads a refusal; an answer that breaks off keeps its status.
@@ -197,6 +165,7 @@ mod tests {
     use axum::http::HeaderMap;
     use axum::response::{IntoResponse, Redirect, Response};
     use axum::routing::{get, post};
+    use leadstream_schemas::Platform;
     use leadstream_service::Secret;
     use serde_json::{Value, json};
     use tokio::net::TcpListener;
@@ -293,21 +262,23 @@ mod tests {
 
     fn graph(url: &str) -> Graph {
         let timeout = Duration::from_millis(500);
-        Graph::new(url.parse().unwrap(), "v23.0", Secret::new("token"), timeout).unwrap()
+        Graph::new(url.parse().unwrap(), "v23.0", timeout).unwrap()
     }
 
-    fn request(number: &str) -> Request {
-        Request {
+    async fn send(graph: &Graph, number: &str) -> SendResult {
+        let request = Request {
+            platform: Platform::WhatsappCloud,
             number: number.into(),
             body: json!({ "to": "+491" }),
-        }
+        };
+        graph.send(&request, &Secret::new("token")).await
     }
 
     #[tokio::test]
     async fn a_message_is_posted_under_its_number_with_the_token() {
         let (graph, seen) = start().await;
         assert_eq!(
-            graph.send(&request("501/../x")).await,
+            send(&graph, "501/../x").await,
             SendResult::Accepted("wamid.1".to_owned())
         );
         let seen = seen.lock().unwrap();
@@ -333,31 +304,31 @@ mod tests {
             })
         };
         assert_eq!(
-            graph.send(&request("refuses")).await,
+            send(&graph, "refuses").await,
             refused(400, Some(100), Some(33), Some(7))
         );
         assert_eq!(
-            graph.send(&request("proxy")).await,
+            send(&graph, "proxy").await,
             refused(502, None, None, Some(7))
         );
         assert_eq!(
-            graph.send(&request("redirects")).await,
+            send(&graph, "redirects").await,
             refused(307, None, None, None)
         );
         assert_eq!(
-            graph.send(&request("text-code")).await,
+            send(&graph, "text-code").await,
             refused(400, Some(131_026), None, Some(7))
         );
         assert_eq!(
-            graph.send(&request("refuses-with-200")).await,
+            send(&graph, "refuses-with-200").await,
             refused(200, Some(131_026), None, None)
         );
         assert_eq!(
-            graph.send(&request("huge-page")).await,
+            send(&graph, "huge-page").await,
             refused(502, None, None, Some(7))
         );
         assert_eq!(
-            graph.send(&request("later")).await,
+            send(&graph, "later").await,
             refused(429, None, None, Some(3600)),
             "no answer stops a number for longer than an hour"
         );
@@ -366,7 +337,7 @@ mod tests {
     #[tokio::test]
     async fn a_health_call_reads_the_number_and_survives_any_answer() {
         let (graph, _) = start().await;
-        let report = graph.health("501").await;
+        let report = graph.health("501", &Secret::new("token")).await;
         assert_eq!(report.health, Health::Available);
         assert_eq!(report.throughput, Some(1_000));
         for (number, expected) in [
@@ -377,7 +348,11 @@ mod tests {
             ("proxy", Health::NoAnswer),
             ("hangs", Health::NoAnswer),
         ] {
-            assert_eq!(graph.health(number).await.health, expected, "{number}");
+            assert_eq!(
+                graph.health(number, &Secret::new("token")).await.health,
+                expected,
+                "{number}"
+            );
         }
     }
 
@@ -385,10 +360,10 @@ mod tests {
     async fn no_answer_in_time_or_without_an_id_is_unknown_and_no_connection_is_not() {
         let (graph, _) = start().await;
         for number in ["hangs", "page", "empty", "none", "nameless", "cut", "huge"] {
-            let answer = graph.send(&request(number)).await;
+            let answer = send(&graph, number).await;
             assert_eq!(answer, SendResult::Unknown, "{number}");
         }
         let nobody = self::graph("http://127.0.0.1:1");
-        assert_eq!(nobody.send(&request("501")).await, SendResult::Unreachable);
+        assert_eq!(send(&nobody, "501").await, SendResult::Unreachable);
     }
 }

@@ -1,13 +1,16 @@
-//! Sends replies to leads through the WhatsApp Cloud API, in each lead's order.
+//! Sends replies to leads through the WhatsApp Cloud API and WASenderApi, in each lead's order.
 //!
 //! One worker writes `lead.replies` to a ledger in PostgreSQL, which has one row per reply until its
 //! result. A sender per business number claims what is due, and sends it. The claim is committed
 //! before the request, so no restart and no rebalance repeats a message.
 
+mod client;
 pub mod consume;
+mod credentials;
 pub mod dispatch;
 pub mod graph;
 pub mod health;
+mod http;
 mod ledger;
 #[cfg(test)]
 mod memory_ledger;
@@ -23,6 +26,7 @@ pub mod send_result;
 mod sender;
 pub mod time;
 mod wakers;
+pub mod wasender;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,16 +38,20 @@ use leadstream_kafka::{
     ConsumerHandle, ConsumerLoop, Intake, IntakeError, KafkaArgs, Producer, RecordWriter,
 };
 use leadstream_schemas::{Timestamp, Topic};
-use leadstream_service::config::{DatabaseArgs, GraphArgs, duration};
+use leadstream_service::config::{DatabaseArgs, GraphArgs, WasenderArgs, base_url, duration};
 use leadstream_service::database::DatabaseError;
-use leadstream_service::{ConfigError, Context, ServiceArgs, lifecycle, wait_until_available};
+use leadstream_service::{
+    ConfigError, Context, Secret, ServiceArgs, lifecycle, wait_until_available,
+};
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use client::Client;
 use consume::ReplyWriter;
+use credentials::{CredentialReader, CredentialStore, Source};
 use dispatch::Settings;
 use dispatch::outcome::Limits;
 use graph::Graph;
@@ -53,6 +61,7 @@ use notices::NoticeWriter;
 use numbers::Numbers;
 use sender::{SendError, SenderParts};
 use wakers::Wakers;
+use wasender::Wasender;
 
 const SERVICE: &str = "sink-whatsapp";
 /// The consumer group of the notices.
@@ -73,7 +82,7 @@ const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 const PURGE: Duration = Duration::from_secs(60);
 const PURGE_BATCH: i64 = 5_000;
 
-/// Sends replies to leads through the WhatsApp Cloud API
+/// Sends replies to leads through the WhatsApp Cloud API and WASenderApi
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -86,12 +95,33 @@ pub struct Args {
     pub service: ServiceArgs,
 }
 
-/// Settings of the Cloud API.
+/// Settings of the providers.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "WhatsApp Cloud API")]
 pub struct SendArgs {
     #[command(flatten)]
     pub graph: GraphArgs,
+    /// Tokens of numbers that do not use META_ACCESS_TOKEN, by phone_number_id, separated by commas or
+    /// lines; or META_ACCESS_TOKENS_FILE
+    #[arg(
+        long,
+        env = "META_ACCESS_TOKENS",
+        hide_env_values = true,
+        value_name = "ID=SECRET,…"
+    )]
+    pub meta_access_tokens: Option<Secret>,
+    #[command(flatten)]
+    pub wasender: WasenderArgs,
+    /// Base URL of WASenderApi
+    #[arg(
+        long,
+        env = "WASENDER_API_URL",
+        hide_env_values = true,
+        default_value = "https://www.wasenderapi.com/api",
+        value_name = "URL",
+        help_heading = "WASenderApi"
+    )]
+    pub wasender_api_url: Secret,
     /// Time for a request. What takes longer may have been sent, and is tried once more at most
     #[arg(
         long,
@@ -155,7 +185,8 @@ impl From<SendError> for Error {
 pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     args.kafka.validate()?;
     let timeout = args.send.sink_whatsapp_request_timeout;
-    let graph = args.send.graph(timeout)?;
+    let (credentials, store) = CredentialReader::new(args.send.credentials())?;
+    let client = args.send.client(store, timeout)?;
     let database: PgConnectOptions = args.database.connect(str::parse)?;
     let ledger = Ledger::new(database, CONNECTIONS);
     let check = || ledger.check();
@@ -183,7 +214,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
                 draw: rand::random::<f64>,
             },
             ledger: ledger.clone(),
-            graph,
+            client,
             producer: producer.clone(),
             metrics: Arc::clone(&metrics),
             process: Uuid::new_v4(),
@@ -213,6 +244,11 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     intakes.spawn(&mut tasks, topic, NOTICES, "notices", notices)?;
     tasks.spawn(numbers.run());
     tasks.spawn(count(ledger.clone(), metrics, context.clone()));
+    let shutdown = context.shutdown.clone();
+    tasks.spawn(async move {
+        credentials.run(shutdown).await;
+        Ok(())
+    });
     tasks.spawn(purge(ledger, context.shutdown.clone()));
     context.health.ready("start");
     tracing::info!("replies are sent");
@@ -311,16 +347,24 @@ async fn purge(ledger: Ledger, shutdown: CancellationToken) -> Result<(), Error>
 }
 
 impl SendArgs {
-    fn graph(&self, timeout: Duration) -> Result<Graph, Error> {
-        let token = self.graph.access_token()?;
-        let token =
-            token.ok_or_else(|| ConfigError::missing("META_ACCESS_TOKEN", "EAAG0123456789"))?;
-        let base = self.graph.base()?;
-        Ok(Graph::new(
-            base,
-            &self.graph.meta_api_version,
-            token,
-            timeout,
-        )?)
+    fn credentials(&self) -> Source {
+        Source {
+            access_token: self.graph.meta_access_token.clone(),
+            access_tokens: self.meta_access_tokens.clone(),
+            wasender: self.wasender.clone(),
+        }
+    }
+
+    fn client(&self, credentials: CredentialStore, timeout: Duration) -> Result<Client, Error> {
+        let wasender = base_url(
+            &self.wasender_api_url,
+            "WASENDER_API_URL",
+            "https://www.wasenderapi.com/api",
+        )?;
+        Ok(Client {
+            graph: Graph::new(self.graph.base()?, &self.graph.meta_api_version, timeout)?,
+            wasender: Wasender::new(&wasender, timeout)?,
+            credentials,
+        })
     }
 }

@@ -1,4 +1,5 @@
-//! Turns replies into requests of the Cloud API. Pure.
+//! Turns replies into requests of their provider: of the Cloud API here, of WASenderApi in
+//! [`wasender`]. Pure.
 
 #![cfg_attr(
     not(test),
@@ -12,6 +13,7 @@
 
 #[cfg(test)]
 mod tests;
+mod wasender;
 
 use leadstream_schemas::reply::{ReplyOption, token};
 use leadstream_schemas::{Platform, Recipient, Reply, ReplyContent};
@@ -28,26 +30,29 @@ const ROW_TITLE: usize = 24;
 const ROW_DESCRIPTION: usize = 72;
 const OPTION_ID: usize = 200;
 
-/// A message to post: the business number of the path, and the body.
+/// A message to post: the provider, the business number that sends it, and the body.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
+    pub platform: Platform,
     pub number: String,
     pub body: Value,
 }
 
-/// The reason why a reply has no form in the Cloud API. Holds nothing of the reply's text.
+/// The reason why a reply has no form in the API of its provider. Holds nothing of the reply's text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
-    #[error(
-        "the reply is for WASenderApi, through which this version sends nothing; send it by hand, or answer from the Cloud API's number"
-    )]
-    Platform,
     #[error(
         "the reply names no phone number and no user id, and the Cloud API knows no other recipients"
     )]
     Recipient,
     #[error(
-        "{what} has {length} characters, and the Cloud API takes 1 to {limit}; shorten it in the flow"
+        "the reply names no phone number and no LID, and WASenderApi knows no other recipients"
+    )]
+    Jid,
+    #[error("WASenderApi sends no {0}; write a text in the flow of this number")]
+    OnlyText(&'static str),
+    #[error(
+        "{what} has {length} characters, and WhatsApp takes 1 to {limit}; shorten it in the flow"
     )]
     Length {
         what: &'static str,
@@ -56,7 +61,7 @@ pub enum RequestError {
     },
     #[error("the record withdraws replies and is none itself")]
     Withdrawal,
-    #[error("there are {count} {what}, and the Cloud API takes 1 to {limit}; change the flow")]
+    #[error("there are {count} {what}, and WhatsApp takes 1 to {limit}; change the flow")]
     Count {
         what: &'static str,
         count: usize,
@@ -67,11 +72,20 @@ pub enum RequestError {
 /// Returns the request that sends `reply`.
 ///
 /// # Errors
-/// Returns an error if the Cloud API would refuse the reply in any case.
+/// Returns an error if the provider would refuse the reply in any case.
 pub fn build(reply: &Reply) -> Result<Request, RequestError> {
-    if reply.platform != Platform::WhatsappCloud {
-        return Err(RequestError::Platform);
-    }
+    let body = match reply.platform {
+        Platform::WhatsappCloud => cloud_api(reply)?,
+        Platform::Wasender => wasender::body(&reply.recipient, &reply.content)?,
+    };
+    Ok(Request {
+        platform: reply.platform,
+        number: reply.number.clone(),
+        body,
+    })
+}
+
+fn cloud_api(reply: &Reply) -> Result<Value, RequestError> {
     let mut body = Map::new();
     body.insert("messaging_product".into(), json!("whatsapp"));
     body.insert("recipient_type".into(), json!("individual"));
@@ -82,10 +96,7 @@ pub fn build(reply: &Reply) -> Result<Request, RequestError> {
     body.insert(kind.into(), content);
     // Statuses return it, to every app that the account has. So it names nobody.
     body.insert("biz_opaque_callback_data".into(), json!(token(&reply.id)));
-    Ok(Request {
-        number: reply.number.clone(),
-        body: Value::Object(body),
-    })
+    Ok(Value::Object(body))
 }
 
 fn recipient(recipient: &Recipient) -> Result<(&'static str, String), RequestError> {

@@ -13,15 +13,24 @@
 
 use std::time::Duration;
 
+use leadstream_schemas::Platform;
+
+pub mod session;
 #[cfg(test)]
 mod tests;
+
+use session::SessionAnswer;
 
 /// The result of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SendResult {
-    /// WhatsApp took the message, and gave it this id.
+    /// The Cloud API took the message, and gave it this id.
     Accepted(String),
     Refused(GraphError),
+    /// What WASenderApi answered.
+    Session(SessionAnswer),
+    /// No credential of the number is configured, so nothing was sent.
+    Unconfigured(Platform),
     /// The request did not reach the API.
     Unreachable,
     /// The request may have been carried out.
@@ -267,7 +276,7 @@ impl Class {
             Self::ThrottlePair => "this person gets messages too fast; the reply waits",
             Self::ThrottleNumber => "WhatsApp wants fewer messages; the number waits",
             Self::PauseNumber => {
-                "the number sends nothing; check META_ACCESS_TOKEN, its permissions and the account in WhatsApp Manager"
+                "the number sends nothing; check its token, the permissions and the account in WhatsApp Manager"
             }
             Self::StopTemplate => {
                 "the template is not sent; check its approval, language and quality in WhatsApp Manager"
@@ -305,16 +314,51 @@ impl SendResult {
             Self::Unreachable => Some(Class::Retry),
             Self::Unknown => Some(Class::UnknownOutcome),
             Self::Refused(error) => Some(classify(error, content)),
+            Self::Session(answer) => answer.class(),
+            Self::Unconfigured(_) => Some(Class::PauseNumber),
         }
     }
 
-    /// Returns whether the answer comes from the Graph API itself.
+    /// Returns whether the answer comes from the provider itself.
     #[must_use]
-    pub const fn is_from_graph_api(&self) -> bool {
+    pub const fn is_from_provider(&self) -> bool {
         match self {
             Self::Accepted(_) => true,
             Self::Refused(error) => error.code.is_some(),
-            Self::Unreachable | Self::Unknown => false,
+            Self::Session(answer) => answer.is_from_api(),
+            Self::Unreachable | Self::Unknown | Self::Unconfigured(_) => false,
+        }
+    }
+
+    /// Returns the provider's id of an accepted message.
+    #[must_use]
+    pub fn provider_id(&self) -> Option<&str> {
+        match self {
+            Self::Accepted(id) => Some(id),
+            Self::Session(answer) => answer.message_id.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Returns how long the provider wants no further message of the number.
+    #[must_use]
+    pub const fn pause(&self) -> Option<Duration> {
+        match self {
+            Self::Refused(error) => error.retry_after,
+            Self::Session(answer) => answer.pause,
+            _ => None,
+        }
+    }
+
+    /// Returns whether another credential may help.
+    #[must_use]
+    pub fn is_of_credential(&self) -> bool {
+        match self {
+            Self::Refused(error) => {
+                error.status == Some(401) || matches!(error.code, Some(0 | 190))
+            }
+            Self::Session(answer) => answer.status == 401,
+            _ => false,
         }
     }
 
@@ -323,7 +367,7 @@ impl SendResult {
     pub const fn error(&self) -> Option<&GraphError> {
         match self {
             Self::Refused(error) => Some(error),
-            Self::Accepted(_) | Self::Unreachable | Self::Unknown => None,
+            _ => None,
         }
     }
 

@@ -16,9 +16,10 @@ use leadstream_service::database::DatabaseError;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
+use crate::client::Client;
+use crate::credentials::Credentials;
 use crate::dispatch::contents::{Content, Stop};
 use crate::dispatch::{Dispatcher, Effect, Event, Inherited, Outcome, Settings};
-use crate::graph::Graph;
 use crate::ledger::{Lease, Ledger};
 use crate::metrics::Metrics;
 use crate::number_state::Report;
@@ -53,7 +54,7 @@ pub(crate) enum Ownership {
 pub(crate) struct SenderParts {
     pub(crate) settings: Settings,
     pub(crate) ledger: Ledger,
-    pub(crate) graph: Graph,
+    pub(crate) client: Client,
     pub(crate) producer: Producer,
     pub(crate) metrics: Arc<Metrics>,
     /// The process, as leases name it.
@@ -77,6 +78,9 @@ pub(crate) struct Sender {
     jobs: FuturesUnordered<Job>,
     wake: Arc<Notify>,
     ownership: watch::Receiver<Ownership>,
+    credentials: watch::Receiver<Arc<Credentials>>,
+    /// The credentials of which the dispatcher knows.
+    known_credentials: Arc<Credentials>,
     /// What other processes find out about the number.
     reports: watch::Receiver<Option<Report>>,
     /// The requests in flight, as counted.
@@ -95,7 +99,11 @@ impl Sender {
         wake: Arc<Notify>,
         links: Links,
     ) -> Self {
+        let credentials = parts.client.credentials.changes();
+        let known_credentials = parts.client.credentials.current();
         Self {
+            credentials,
+            known_credentials,
             dispatcher: Dispatcher::new(parts.settings.clone(), inherited, Timestamp::now()),
             number: number.into(),
             jobs: FuturesUnordered::new(),
@@ -116,6 +124,12 @@ impl Sender {
     pub(crate) async fn run(mut self) -> Result<(), SendError> {
         let mut event = Event::Written;
         loop {
+            // A session of WASenderApi is one phone, which sends one message after the other.
+            let is_session = self.known_credentials.is_session(&self.number);
+            self.dispatcher.limit(match is_session {
+                true => 1,
+                false => self.parts.settings.limits.concurrency,
+            });
             for effect in self.dispatcher.handle(event, Timestamp::now()) {
                 self.perform(effect);
             }
@@ -140,6 +154,12 @@ impl Sender {
                 let report = *self.reports.borrow_and_update();
                 Ok(report.map_or(Event::Tick, Event::Reported))
             }
+            Ok(()) = self.credentials.changed() => {
+                let now = self.credentials.borrow_and_update().clone();
+                let before = std::mem::replace(&mut self.known_credentials, now);
+                let is_same = before.same_for(&self.number, &self.known_credentials);
+                Ok(if is_same { Event::Tick } else { Event::CredentialChanged })
+            }
             () = self.wake.notified() => Ok(Event::Written),
             () = until(wake) => Ok(Event::Tick),
         }
@@ -163,7 +183,7 @@ impl Sender {
                         return Ok(Event::SendFinished(token, SendResult::Unreachable));
                     }
                     let started = Instant::now();
-                    let result = parts.graph.send(&request).await;
+                    let result = parts.client.send(&request).await;
                     parts.metrics.sent(started.elapsed());
                     Ok(Event::SendFinished(token, result))
                 })
@@ -175,7 +195,9 @@ impl Sender {
             Effect::Record(outcomes) => Box::pin(record(parts, outcomes)),
             Effect::CheckHealth => {
                 let number = Arc::clone(&self.number);
-                Box::pin(async move { Ok(Event::HealthChecked(parts.graph.health(&number).await)) })
+                Box::pin(
+                    async move { Ok(Event::HealthChecked(parts.client.health(&number).await)) },
+                )
             }
             Effect::Store(number_state) => {
                 let number = Arc::clone(&self.number);

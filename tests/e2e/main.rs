@@ -69,7 +69,7 @@ const TESTS: &[(&str, Test)] = tests![
     group_members::stopped_processors_leave_their_group_at_once,
     partition_growth::processors_halt_when_a_topic_grows_until_its_leads_are_moved,
     partition_growth::a_commit_never_overwrites_a_newer_revision_of_a_lead,
-    wasender::leads_without_replies_through_wasenderapi_are_handed_to_a_person,
+    wasender::leads_of_wasenderapi_are_qualified_and_answered_at_their_jid,
     schemas::the_registry_accepts_a_compatible_schema_and_refuses_an_incompatible_one,
     schemas::services_start_with_known_schema_ids_while_the_registry_is_unavailable,
     flow_versions::processors_switch_to_a_flow_version_at_one_time_under_load,

@@ -120,6 +120,7 @@ impl<'a> Ids<'a> {
                 .and_then(|contact| contact.profile.as_ref())
                 .and_then(|profile| profile.name.get().or_else(|| profile.username.get()))
                 .map(|name| name.chars().take(MAX_NAME_CHARS).collect()),
+            jid: None,
         }
     }
 
@@ -128,6 +129,7 @@ impl<'a> Ids<'a> {
             wa_id: self.wa_id.map(str::to_owned),
             user_id: self.user_id(),
             lid: None,
+            jid: None,
         }
     }
 

@@ -22,6 +22,8 @@ pub(super) struct Key<'a> {
 pub(super) struct Ids {
     wa_id: Option<String>,
     lid: Option<String>,
+    /// The JID of the conversation, without a device.
+    jid: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +65,7 @@ impl<'a> Key<'a> {
 
     /// Returns the ids of the author.
     pub(super) fn sender(&self) -> Ids {
-        Ids::of(
+        let ids = Ids::of(
             &[
                 self.id_of("cleanedSenderPn"),
                 self.id_of("senderPn"),
@@ -74,14 +76,15 @@ impl<'a> Key<'a> {
             ],
             // The member that is named for the LID is the most reliable one.
             self.id_of("senderLid"),
-        )
+        );
+        ids.in_conversation(self.certain("remoteJid"))
     }
 
     /// Returns the ids of the recipient. The members that are named for a sender then hold our own
     /// ids.
     pub(super) fn recipient(&self) -> Ids {
         let jids = [self.certain("remoteJid"), self.certain("remoteJidAlt")];
-        Ids::of(&jids, None)
+        Ids::of(&jids, None).in_conversation(self.certain("remoteJid"))
     }
 
     fn id_of(&self, name: &str) -> Option<Id> {
@@ -120,7 +123,25 @@ impl Ids {
             Id::Bare(digits) => phone(digits).map(str::to_owned),
             Id::Lid(_) => None,
         });
-        Self { wa_id, lid }
+        Self {
+            wa_id,
+            lid,
+            jid: None,
+        }
+    }
+
+    /// Adds the JID of the conversation. Without one, the ids name it.
+    fn in_conversation(self, remote: Option<Id>) -> Self {
+        let named = || {
+            let phone = self.wa_id.clone().map(Id::Phone);
+            phone.or_else(|| self.lid.clone().map(Id::Lid))
+        };
+        let jid = match remote.or_else(named) {
+            Some(Id::Phone(digits)) => Some(format!("{digits}@s.whatsapp.net")),
+            Some(Id::Lid(digits)) => Some(format!("{digits}@lid")),
+            Some(Id::Bare(_)) | None => None,
+        };
+        Self { jid, ..self }
     }
 
     pub(super) const fn is_empty(&self) -> bool {
@@ -142,6 +163,7 @@ impl Ids {
             user_id: None,
             lid: self.lid,
             name: name.map(|name| name.chars().take(MAX_NAME_CHARS).collect()),
+            jid: self.jid,
         }
     }
 
@@ -150,6 +172,7 @@ impl Ids {
             wa_id: self.wa_id,
             user_id: None,
             lid: self.lid,
+            jid: self.jid,
         }
     }
 }

@@ -204,6 +204,7 @@ pub(crate) fn reply(
             wa_id: lead.identities.wa_id.clone(),
             user_id: lead.identities.user_id.clone(),
             lid: lead.identities.lid.clone(),
+            jid: lead.jid.clone(),
         },
         content,
         revision: lead.revision,

@@ -1,6 +1,6 @@
 //! Holds the partitions of one owner: the fences of a commit, and how a commit advances them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use leadstream_kafka::dead_letter::PoisonLimit;
 use leadstream_kafka::{Outgoing, Record};
@@ -34,8 +34,6 @@ pub(crate) struct Committed {
     pub(crate) halted: BTreeMap<Partition, String>,
     /// Partitions that have now exceeded the poison limit.
     pub(crate) poisoned: Vec<Partition>,
-    /// Business numbers whose leads were handed to a person, because nothing can be sent from them.
-    pub(crate) silent_numbers: BTreeSet<String>,
     pub(crate) counts: Counts,
 }
 
@@ -163,7 +161,6 @@ impl OwnedPartitions {
         let has_records = batch.has_records();
         let mut committed = Committed {
             halted: batch.halted,
-            silent_numbers: batch.silent_numbers,
             counts: batch.counts,
             ..Committed::default()
         };

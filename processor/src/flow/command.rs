@@ -22,7 +22,7 @@ pub enum RejectReason {
     /// The bot has the lead already.
     NotHandedOver,
     WindowClosed,
-    /// Leadstream does not send through the lead's provider.
+    /// Version 0.1.0 sent nothing through WASenderApi.
     NoSending,
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for RejectReason {
             }
             Self::NotHandedOver => "the bot has the lead already",
             Self::NoSending => {
-                "Leadstream does not send through WASenderApi yet, so the bot cannot speak to this lead; answer it from the phone"
+                "Leadstream sent nothing through WASenderApi when the command was given; give it again"
             }
             Self::WindowClosed => {
                 "WhatsApp lets a business write freely only within 24 hours of the lead's last message; wait for its next one, or send a template with WhatsApp's own tools"

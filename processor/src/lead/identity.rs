@@ -84,7 +84,7 @@ impl Identities {
             wa_id: other.wa_id,
             user_id: other.user_id,
             lid: other.lid,
-            name: None,
+            ..Sender::default()
         };
         self.adopt(&ids, |_| true, |_| is_newer);
         for id in &other.former {
@@ -99,7 +99,7 @@ impl Identities {
             wa_id: self.wa_id.clone(),
             user_id: self.user_id.clone(),
             lid: self.lid.clone(),
-            name: None,
+            ..Sender::default()
         }
     }
 }

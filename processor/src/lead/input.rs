@@ -263,6 +263,7 @@ impl Input {
             check("sender.wa_id", ids.wa_id.as_deref(), MAX_WA_ID)?;
             check("sender.user_id", ids.user_id.as_deref(), MAX_KEY)?;
             check("sender.lid", ids.lid.as_deref(), MAX_KEY)?;
+            check("sender.jid", ids.jid.as_deref(), MAX_KEY)?;
         }
         let numbers = std::iter::once(&record.sender).chain(&becomes);
         let other_notations = numbers
@@ -294,11 +295,20 @@ impl Input {
         })
     }
 
-    /// Returns whether a reply to the input can be sent. WASenderApi cannot send replies yet, so
-    /// its leads are never taken to answer a question that was not asked.
+    /// Returns whether the bot could ask something before the input. Version 0.1.0 sent nothing
+    /// through WASenderApi, and its messages have no JID. They answer no question.
     #[must_use]
     pub const fn can_reply(&self) -> bool {
-        !matches!(self.platform, Platform::Wasender)
+        let asks_nothing = matches!(self.platform, Platform::Wasender)
+            && self.sender.jid.is_none()
+            && !self.answer.is_command();
+        !asks_nothing
+    }
+
+    /// Returns whether a form can be sent to the sender: WASenderApi sends texts only.
+    #[must_use]
+    pub const fn has_forms(&self) -> bool {
+        matches!(self.platform, Platform::WhatsappCloud)
     }
 
     /// Returns every id that the input gives its sender, and the other notations of numbers.

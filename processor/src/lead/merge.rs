@@ -50,6 +50,7 @@ impl Lead {
         if is_newer {
             self.platform = other.platform;
             self.number = other.number;
+            self.jid = other.jid;
         }
         if is_newer || self.profile_name.is_none() {
             self.profile_name = other.profile_name.or(self.profile_name.take());

@@ -75,9 +75,6 @@ impl Worker {
     pub(super) async fn after_commit(&mut self, committed: Committed) {
         committed.counts.record();
         self.offsets.record(committed.offsets);
-        if !committed.silent_numbers.is_empty() {
-            self.shared.warn_of_silent(committed.silent_numbers);
-        }
         for (id, reason) in committed.halted {
             self.halt(id, &reason);
             self.shared.consumer.halt(id);

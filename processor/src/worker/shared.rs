@@ -1,7 +1,6 @@
 //! Holds what the tasks of a processor share.
 
-use std::collections::BTreeSet;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use leadstream_kafka::Producer;
@@ -31,8 +30,6 @@ pub(crate) struct Shared {
     pub(crate) output_topics: OutputTopics,
     pub(crate) health: Health,
     pub(crate) halts: Halts,
-    /// Business numbers without a way to send, which were already logged.
-    pub(crate) silent_numbers: Mutex<BTreeSet<String>>,
     /// The id of this process as an owner.
     pub(crate) owner: Uuid,
     pub(crate) batch_records: usize,
@@ -47,23 +44,6 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Warns once per process and number that its leads wait for a person.
-    pub(super) fn warn_of_silent(&self, numbers: BTreeSet<String>) {
-        let mut known = self
-            .silent_numbers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        for number in numbers {
-            if !known.contains(&number) {
-                tracing::warn!(
-                    number,
-                    "Leadstream does not send through WASenderApi yet: leads who write to this number go to HUMAN_HANDOFF; answer them from the phone"
-                );
-                known.insert(number);
-            }
-        }
-    }
-
     pub(super) const fn cycle(&self) -> CommitCycle<'_> {
         CommitCycle::new(&self.store, self.owner)
     }

@@ -144,7 +144,8 @@ impl Gate {
             (Health::Refused(error), _) => {
                 match (classify(error, ContentKind::Other), paused) {
                     (Class::PauseNumber, _) => {
-                        let reason = "the health call was refused; check META_ACCESS_TOKEN";
+                        let reason =
+                            "the health call was refused; check the token or key of the number";
                         self.pause(Cause::Refused, error.code, reason.to_owned(), now);
                     }
                     // It answers.
@@ -165,6 +166,11 @@ impl Gate {
             .delay(self.throttles, unit)
             .max(LEAST_WAIT)
             .max(retry_after.unwrap_or_default());
+        self.throttled_until = self.throttled_until.max(after(now, wait));
+    }
+
+    /// Closes the number for a time, because the provider's limit is used up.
+    pub fn hold(&mut self, wait: Duration, now: Timestamp) {
         self.throttled_until = self.throttled_until.max(after(now, wait));
     }
 
@@ -198,7 +204,7 @@ impl Gate {
         let run = UNKNOWN_RUN.min(concurrency.max(1));
         if self.unknown >= run || self.alone {
             let reason = format!(
-                "{} in a row got no answer, so they may have reached their people; check the way to META_GRAPH_URL and SINK_WHATSAPP_REQUEST_TIMEOUT",
+                "{} in a row got no answer, so they may have reached their people; check the way to WhatsApp and SINK_WHATSAPP_REQUEST_TIMEOUT",
                 leadstream_service::counted(self.unknown, "request")
             );
             self.pause(Cause::Unanswered, None, reason, now);

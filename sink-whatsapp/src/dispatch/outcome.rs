@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leadstream_kafka::dead_letter::PoisonLimit;
-use leadstream_schemas::Timestamp;
+use leadstream_schemas::{Platform, Timestamp};
 use leadstream_service::RetryPolicy;
 
 use super::gate::Gate;
@@ -74,11 +74,14 @@ pub const fn after_unknown(attempts: &Attempts) -> Option<Class> {
 /// Applies an answer to the reply's attempts and to its number.
 pub fn apply(answer: Answer<'_>, attempts: &mut Attempts, gate: &mut Gate, limits: Limits) -> Next {
     let Answer { result, now, .. } = answer;
-    if result.is_from_graph_api() {
+    if result.is_from_provider() {
         gate.answered(now);
     }
     let Some(class) = answer.class else {
         gate.accepted(now);
+        if let Some(wait) = result.pause() {
+            gate.hold(wait, now);
+        }
         return Next::Accepted;
     };
     match class {
@@ -89,12 +92,11 @@ pub fn apply(answer: Answer<'_>, attempts: &mut Attempts, gate: &mut Gate, limit
             after_unknown(attempts).map_or(Next::Unknown(after(now, UNKNOWN_PAUSE)), Next::Fail)
         }
         Class::ThrottleNumber => {
-            let retry_after = result.error().and_then(|error| error.retry_after);
-            gate.throttle(retry_after, answer.unit, now);
+            gate.throttle(result.pause(), answer.unit, now);
             Next::Attempt(now)
         }
         Class::PauseNumber => {
-            let reason = pause_reason(&describe(result));
+            let reason = format!("{}; {}", describe(result), remedy(result));
             gate.pause(Cause::Refused, result.code(), reason, now);
             Next::Attempt(now)
         }
@@ -166,12 +168,29 @@ fn failed(answer: Answer<'_>, attempts: &mut Attempts, gate: &Gate) -> Next {
     Next::Attempt(after(answer.now, wait))
 }
 
+/// What an operator does about a number that Meta refuses.
+const CHECK_TOKEN: &str = "check the number's token, its permissions and the account in WhatsApp Manager; a new token in the file of META_ACCESS_TOKEN_FILE or META_ACCESS_TOKENS_FILE is read within seconds";
+
+/// Returns what an operator does about a number that its provider refuses.
+const fn remedy(result: &SendResult) -> &'static str {
+    match result {
+        SendResult::Unconfigured(Platform::WhatsappCloud) => {
+            "add its token to META_ACCESS_TOKENS, or set META_ACCESS_TOKEN"
+        }
+        SendResult::Unconfigured(Platform::Wasender) => {
+            "add the session's key to WASENDER_API_KEY, under the name that ingest gives it"
+        }
+        SendResult::Session(_) => {
+            "check the session and its key at WASenderApi; a new key in the file of WASENDER_API_KEY_FILE is read within seconds"
+        }
+        _ => CHECK_TOKEN,
+    }
+}
+
 /// Returns why a number is paused, with the remedy.
 #[must_use]
 pub fn pause_reason(problem: &str) -> String {
-    format!(
-        "{problem}; check META_ACCESS_TOKEN (a new one needs a restart), its permissions and the account in WhatsApp Manager"
-    )
+    format!("{problem}; {CHECK_TOKEN}")
 }
 
 /// Describes the answer in words that hold nothing of the message.
@@ -179,8 +198,15 @@ pub fn pause_reason(problem: &str) -> String {
 pub fn describe(result: &SendResult) -> String {
     let error = match result {
         SendResult::Accepted(_) => return "accepted".to_owned(),
-        SendResult::Unreachable => return "the Graph API cannot be reached".to_owned(),
+        SendResult::Unreachable => return "the provider cannot be reached".to_owned(),
         SendResult::Unknown => return "no answer came".to_owned(),
+        SendResult::Unconfigured(Platform::WhatsappCloud) => {
+            return "no access token of the number is configured".to_owned();
+        }
+        SendResult::Unconfigured(Platform::Wasender) => {
+            return "no API key of the session is configured".to_owned();
+        }
+        SendResult::Session(answer) => return answer.describe(),
         SendResult::Refused(error) => error,
     };
     let status = error.status.map(|status| format!("HTTP {status}"));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leadstream_kafka::dead_letter::PoisonLimit;
-use leadstream_schemas::{Reply, ReplyContent, Timestamp};
+use leadstream_schemas::{Platform, Reply, ReplyContent, Timestamp};
 use uuid::Uuid;
 
 use super::{Count, Dispatcher, Effect, Event, Inherited, Limits, Outcome, Settings};
@@ -11,6 +11,7 @@ use crate::health::{Health, HealthReport};
 use crate::memory_ledger::{MemoryLedger, arrival, prompt};
 use crate::number_state::{NumberState, Report};
 use crate::reply_row::{ReplyState, token};
+use crate::send_result::session::SessionAnswer;
 use crate::send_result::{Class, GraphError, SendResult, WAIT_OF_TEMPLATE};
 use crate::time::after;
 
@@ -626,4 +627,60 @@ fn an_outcome_names_what_whatsapp_said() {
         .collect();
     assert_eq!(outcomes[0].provider_id.as_deref(), Some("wamid.1"));
     assert_eq!(outcomes[0].attempts.made, 1);
+}
+
+#[test]
+fn a_session_sends_one_reply_after_the_other_and_waits_for_its_limit() {
+    let mut fixture = Fixture::new();
+    fixture.dispatcher.limit(1);
+    let first = fixture.read(&[prompt("a", "ann"), prompt("b", "bea")]);
+    assert_eq!(first.len(), 1);
+    let (first, second) = if first == ids(&["a"]) {
+        ("a", "b")
+    } else {
+        ("b", "a")
+    };
+    let answer = SessionAnswer {
+        status: 200,
+        success: Some(true),
+        message_id: Some("7".into()),
+        pause: Some(Duration::from_secs(5)),
+        ..SessionAnswer::default()
+    };
+    let next = fixture.answer(first, SendResult::Session(answer));
+    assert!(next.is_empty(), "the limit is used up");
+    assert_eq!(fixture.state(first), ReplyState::Accepted);
+    assert!(fixture.wait(Duration::from_millis(4_900)).is_empty());
+    assert_eq!(fixture.wait(Duration::from_millis(200)), ids(&[second]));
+    let throttled = SessionAnswer {
+        status: 429,
+        pause: Some(Duration::from_secs(60)),
+        ..SessionAnswer::default()
+    };
+    fixture.answer(second, SendResult::Session(throttled));
+    assert!(fixture.wait(Duration::from_secs(59)).is_empty());
+    assert_eq!(fixture.wait(Duration::from_secs(2)), ids(&[second]));
+}
+
+#[test]
+fn replies_of_a_number_without_a_credential_wait_and_go_once_it_has_one() {
+    let mut fixture = Fixture::new();
+    let sent = fixture.read(&[prompt("a", "ann"), prompt("b", "bea")]);
+    assert_eq!(sent.len(), 2);
+    fixture.health = Health::NoAnswer.into();
+    for id in ["a", "b"] {
+        fixture.answer(id, SendResult::Unconfigured(Platform::Wasender));
+        assert_eq!(fixture.state(id), ReplyState::Waiting);
+        assert_eq!(fixture.ledger.rows[&token(id)].attempts.made, 0, "{id}");
+    }
+    let reason = fixture.dispatcher.paused().unwrap().reason.clone();
+    assert!(reason.contains("WASENDER_API_KEY"), "{reason}");
+    assert!(fixture.wait(Duration::from_secs(60)).is_empty());
+    fixture.health = Health::Available.into();
+    let probe = fixture.handle(Event::CredentialChanged);
+    assert_eq!(probe.len(), 1, "one probes at once");
+    let id = if probe == ids(&["a"]) { "a" } else { "b" };
+    assert_eq!(fixture.answer(id, accepted()).len(), 1);
+    assert!(fixture.dispatcher.paused().is_none());
+    assert_eq!(fixture.dead_letters, 0);
 }

@@ -8,6 +8,7 @@ use axum::Router;
 use axum::extract::Path as UrlPath;
 use axum::http::StatusCode;
 use axum::routing::post;
+use leadstream_schemas::Platform;
 use leadstream_service::Secret;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -56,15 +57,16 @@ async fn serve(folder: PathBuf) -> Graph {
     let url = format!("http://{}/", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, app).await });
     let timeout = Duration::from_secs(5);
-    Graph::new(url.parse().unwrap(), "v23.0", Secret::new("token"), timeout).unwrap()
+    Graph::new(url.parse().unwrap(), "v23.0", timeout).unwrap()
 }
 
 async fn send(graph: &Graph, status: u16, name: &str) -> SendResult {
     let request = Request {
+        platform: Platform::WhatsappCloud,
         number: format!("{status}-{name}"),
         body: json!({ "to": "+491" }),
     };
-    graph.send(&request).await
+    graph.send(&request, &Secret::new("token")).await
 }
 
 #[tokio::test]
@@ -115,7 +117,7 @@ async fn each_recorded_error_has_its_reaction() {
     assert_eq!(names(&folder), expected.map(|(name, ..)| name));
     for (name, status, class) in expected {
         let result = send(&graph, status, name).await;
-        assert!(result.is_from_graph_api(), "{name}");
+        assert!(result.is_from_provider(), "{name}");
         assert_eq!(result.class(ContentKind::Other), Some(class), "{name}");
     }
     let name = "Forbidden_TemplateNotApproved";

@@ -92,7 +92,7 @@ fn body(content: ReplyContent) -> Value {
 
 #[test]
 fn a_text_names_its_recipient_with_a_plus_and_carries_a_token_that_names_nobody() {
-    let Request { number, body } = build(&reply(text("Hello"))).unwrap();
+    let Request { number, body, .. } = build(&reply(text("Hello"))).unwrap();
     assert_eq!(number, "501");
     assert_eq!(
         body,
@@ -159,10 +159,15 @@ fn a_person_without_a_number_is_written_to_by_user_id() {
 }
 
 #[test]
-fn replies_of_the_other_platform_are_not_sent_here() {
+fn a_reply_of_wasenderapi_is_a_text_to_its_session() {
     let mut other = reply(text("Hello"));
     other.platform = Platform::Wasender;
-    assert_eq!(build(&other), Err(RequestError::Platform));
+    other.recipient.jid = Some("2000@lid".into());
+    let request = build(&other).unwrap();
+    assert_eq!(request.platform, Platform::Wasender);
+    assert_eq!(request.number, other.number);
+    let expected = serde_json::json!({ "to": "2000@lid", "text": "Hello" });
+    assert_eq!(request.body, expected);
 }
 
 #[test]

@@ -199,6 +199,7 @@ impl Person {
                 self.number,
                 if self.two_ids { " of two" } else { "" }
             )),
+            jid: None,
         }
     }
 

@@ -127,3 +127,26 @@ fn a_name_is_the_senders_own_else_the_verified_one_and_cut() {
     );
     assert_eq!(name(json!({ "pushName": ["x"] })), None);
 }
+
+#[test]
+fn replies_go_to_the_jid_of_the_conversation() {
+    let jid = |mut key: Value| {
+        key["id"] = json!("3A01");
+        let data = json!({ "messages": { "key": key, "messageBody": "Hi" } });
+        input("messages.received", &data).sender.jid
+    };
+    let (phone, lid) = ("15550100001@s.whatsapp.net", "20000000000001@lid");
+    for (key, expected) in [
+        (json!({ "remoteJid": phone, "senderLid": lid }), phone),
+        (
+            json!({ "remoteJid": lid, "cleanedSenderPn": "15550100001" }),
+            lid,
+        ),
+        (json!({ "remoteJid": "15550100001:17@c.us" }), phone),
+        (json!({ "remoteJid": "20000000000001:3@hosted.lid" }), lid),
+        (json!({ "cleanedSenderPn": "15550100001" }), phone),
+        (json!({ "senderLid": lid }), lid),
+    ] {
+        assert_eq!(jid(key.clone()).as_deref(), Some(expected), "{key}");
+    }
+}

@@ -33,6 +33,7 @@ fn a_persons_text_becomes_an_input() {
     let sender = Sender {
         wa_id: Some("15550100001".into()),
         name: Some("Ana".into()),
+        jid: Some("15550100001@s.whatsapp.net".into()),
         ..Sender::default()
     };
     assert_eq!(input.sender, sender);

@@ -57,9 +57,6 @@ impl Step<'_> {
             } => (change, prompt, rejection, evicted),
         };
         batch.result.counts.folded += 1;
-        if !input.can_reply() && !batch.result.silent_numbers.contains(&input.number) {
-            batch.result.silent_numbers.insert(input.number.clone());
-        }
         batch.result.counts.amendments_out_of_reach += u64::from(out_of_reach);
         if is_from_provider {
             self.learn(input, lead, batch)?;

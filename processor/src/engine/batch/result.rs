@@ -1,6 +1,6 @@
 //! Holds the changes of a batch.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use leadstream_kafka::Outgoing;
@@ -31,8 +31,6 @@ pub(crate) struct BatchResult {
     pub(crate) commands: BTreeMap<InputId, CommandDecision>,
     /// Erased leads, by lead id.
     pub(crate) erased: BTreeMap<LeadId, Erased>,
-    /// Business numbers whose leads were handed to a person, because nothing can be sent from them.
-    pub(crate) silent_numbers: BTreeSet<String>,
     pub(crate) counts: Counts,
 }
 

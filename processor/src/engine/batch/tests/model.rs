@@ -131,7 +131,7 @@ fn inputs(acts: &[Act]) -> Vec<LeadInput> {
             }),
             user_id: has(2).then(|| format!("DE.{}", act.person)),
             lid: has(4).then(|| format!("999{}", act.person)),
-            name: None,
+            ..Sender::default()
         };
         let content = match &act.what {
             What::Says(body) => Content::Text {
