@@ -41,6 +41,8 @@ pub struct Receipt<'a> {
     /// True if replies can be sent. Otherwise the flow asks nothing, so a person gets the
     /// conversation.
     pub can_reply: bool,
+    /// True if the lead can be shown forms. Otherwise a person gets a lead that would be asked by one.
+    pub has_forms: bool,
     /// The ad or post that led to the message.
     pub referral: Option<&'a Referral>,
 }
@@ -52,6 +54,7 @@ impl From<Timestamp> for Receipt<'_> {
             at,
             received_at: at,
             can_reply: true,
+            has_forms: true,
             referral: None,
         }
     }
@@ -86,6 +89,7 @@ pub(super) struct Turn<'a> {
     pub(super) asked_at: Timestamp,
     /// True if replies can be sent.
     pub(super) can_reply: bool,
+    has_forms: bool,
     referral: Option<&'a Referral>,
     /// True within the working hours.
     is_open: bool,
@@ -98,6 +102,7 @@ impl<'a> Turn<'a> {
             at: receipt.at,
             asked_at: receipt.at.max(receipt.received_at),
             can_reply: receipt.can_reply,
+            has_forms: receipt.has_forms,
             referral: receipt.referral,
             is_open: flow.schedule.is_open(receipt.at),
         }
@@ -110,6 +115,10 @@ impl<'a> Turn<'a> {
         }
         self.flow.lend_referral(&mut conversation, self.at);
         let (prompt, rejection) = match self.apply(&mut conversation, input) {
+            Ok(Some(ReplyContent::Form { .. })) if !self.has_forms => {
+                let reply = ReplyBuilder::new(self.flow);
+                (self.hand_off(&mut conversation, reply, false), None)
+            }
             Ok(prompt) => (prompt.filter(|_| self.can_reply), None),
             Err(reason) => (None, Some(reason)),
         };

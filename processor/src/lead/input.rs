@@ -301,7 +301,7 @@ impl Input {
     pub const fn can_reply(&self) -> bool {
         let asks_nothing = matches!(self.platform, Platform::Wasender)
             && self.sender.jid.is_none()
-            && !self.answer.is_command();
+            && self.answer.is_from_provider();
         !asks_nothing
     }
 

@@ -99,6 +99,7 @@ pub fn fold(
         at: order.at,
         received_at: order.received_at,
         can_reply: true,
+        has_forms: true,
         referral: None,
     };
     let origin = Origin::default();
@@ -253,6 +254,7 @@ impl Journal {
                 referral: input.referral.as_ref().and_then(|it| it.source_id.clone()),
             }),
             referral: input.referral.clone(),
+            has_forms: input.has_forms(),
         };
         let held = self
             .entries

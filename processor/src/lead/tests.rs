@@ -5,13 +5,13 @@ mod attribution;
 use std::collections::{BTreeMap, HashSet};
 
 use leadstream_schemas::input::MediaType;
-use leadstream_schemas::{Content, InputId, Platform, Sender, Timestamp, UndeliveredClass};
+use leadstream_schemas::{
+    Content, InputId, Platform, ReplyContent, Sender, Timestamp, UndeliveredClass,
+};
 use proptest::prelude::*;
 
 use super::{Admission, Amendment, Input, Journal, Lead, OrderKey, fold};
-use crate::flow::{
-    Conversation, DEFAULT_FLOW, Flow, MERGED, Referral, RejectReason, TurnInput, Undelivered,
-};
+use crate::flow::{Conversation, DEFAULT_FLOW, Flow, MERGED, Referral, TurnInput, Undelivered};
 use crate::flows::Flows;
 
 fn flows() -> Flows {
@@ -490,7 +490,7 @@ fn without_replies(said: &[(&str, Platform)]) -> (String, usize, usize) {
 }
 
 #[test]
-fn nobody_answers_a_question_that_could_not_be_sent() {
+fn nobody_answers_a_question_that_version_0_1_0_could_not_send() {
     use Platform::{Wasender, WhatsappCloud};
     let said = |texts: &[&'static str]| -> Vec<(&'static str, Platform)> {
         texts.iter().map(|text| (*text, Wasender)).collect()
@@ -527,39 +527,76 @@ fn nobody_answers_a_question_that_could_not_be_sent() {
 }
 
 #[test]
-fn a_command_that_would_speak_where_nothing_is_sent_is_rejected() {
+fn a_lead_of_wasenderapi_is_asked_and_gets_commands_like_any_other() {
     let mut journal = Journal::default();
-    let at = |id: &str, at, answer| Input {
-        platform: Platform::Wasender,
-        ..input(id, at, answer)
+    let at = |id: &str, at, answer: TurnInput| {
+        let jid = (!answer.is_command()).then(|| "15550100001@s.whatsapp.net".to_owned());
+        Input {
+            platform: Platform::Wasender,
+            sender: Sender {
+                jid,
+                ..Sender::default()
+            },
+            ..input(id, at, answer)
+        }
     };
-    admit(&mut journal, &at("a", 1000, text("hi")), 32);
     let say = TurnInput::Say {
         body: "Hello".to_owned(),
         has_window: false,
     };
-    for (id, command) in [
-        ("b", say),
-        ("c", TurnInput::Release),
+    for (id, said) in [
+        ("a", text("hi")),
+        ("b", text("Ada")),
+        ("c", text("7000")),
         ("d", TurnInput::Restart),
+        ("e", say),
+        ("f", TurnInput::Release),
     ] {
+        let millis = 1000 * i64::from(id.as_bytes()[0]);
         let Admission::Folded {
             rejection, prompt, ..
-        } = admit(&mut journal, &at(id, 2000, command), 32)
+        } = admit(&mut journal, &at(id, millis, said), 32)
         else {
             panic!("{id} is no input");
         };
-        assert_eq!(
-            (rejection, prompt),
-            (Some(RejectReason::NoSending), None),
-            "{id}"
-        );
+        assert_eq!((rejection, prompt.is_some()), (None, true), "{id}");
+        if id == "c" {
+            assert_eq!(journal.conversation().unwrap().state, "COMPLETED");
+        }
     }
-    let assign = at("e", 3000, TurnInput::Assign(Some("Ada".to_owned())));
-    admit(&mut journal, &assign, 32);
-    let conversation = journal.conversation().unwrap();
-    assert_eq!(conversation.state, "HUMAN_HANDOFF");
-    assert_eq!(conversation.assignee.as_deref(), Some("Ada"));
+}
+
+#[test]
+fn a_lead_of_wasenderapi_who_would_get_a_form_gets_a_person() {
+    let form = "expect: { form: { id: '1', button: Open, fields: [{ member: company }] } }";
+    let document = format!(
+        "name: demo\nversion: 1\nstart: ASK\nmessages: {{ handoff: A person comes. }}\nsteps:\n  ASK:\n    prompt: Hello\n    {form}\n    next: DONE\n  DONE:\n    prompt: Thanks\n    completes: true\n"
+    );
+    let flows = Flows::new(Flow::parse("demo", &document).unwrap(), Vec::new());
+    for (platform, state) in [
+        (Platform::WhatsappCloud, "ASK"),
+        (Platform::Wasender, "HUMAN_HANDOFF"),
+    ] {
+        let input = Input {
+            platform,
+            sender: Sender {
+                jid: Some("1@lid".to_owned()),
+                ..Sender::default()
+            },
+            ..input("a", 1000, text("hi"))
+        };
+        let mut journal = Journal::default();
+        let admitted = journal.admit(&flows, &input, 32, || false).unwrap();
+        let Admission::Folded { prompt, .. } = admitted else {
+            panic!("no input");
+        };
+        assert_eq!(journal.conversation().unwrap().state, state);
+        let is_form = matches!(prompt, Some(ReplyContent::Form { .. }));
+        assert_eq!(is_form, platform == Platform::WhatsappCloud);
+        if !is_form {
+            assert_eq!(prompt, Some(ReplyContent::text("A person comes.".into())));
+        }
+    }
 }
 
 #[test]

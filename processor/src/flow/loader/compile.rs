@@ -64,6 +64,7 @@ pub(super) fn compile(document: &Document, faults: &mut Faults) -> Option<Flow> 
     flow.referral_fields = referral::fields(&outlines);
     check_lengths(&flow, &outlines, &graph, faults);
     warn_of_keywords(&flow, &outlines, faults);
+    warn_of_forms(&flow, &outlines, faults);
     beside::check(&flow.steps, &outlines, &graph, faults);
     Some(flow)
 }
@@ -201,6 +202,28 @@ fn warn_of_keywords(flow: &Flow, outlines: &[Outline<'_>], faults: &mut Faults) 
                     ));
                 }
             }
+        }
+    }
+}
+
+/// Warns of a form in a flow that a session of WASenderApi starts, which cannot send it.
+fn warn_of_forms(flow: &Flow, outlines: &[Outline<'_>], faults: &mut Faults) {
+    // The ids of the Cloud API's numbers are digits.
+    let is_session = |number: &&String| !number.bytes().all(|byte| byte.is_ascii_digit());
+    let Some(session) = flow.chosen_by.numbers.iter().find(is_session) else {
+        return;
+    };
+    for outline in outlines {
+        let Some(expect) = outline.step.expect.as_ref() else {
+            continue;
+        };
+        if matches!(expect.value, Expect::Form(_)) {
+            faults.warnings.push(fault(
+                expect,
+                format!(
+                    "WASenderApi sends no forms, so a lead who writes to `{session}` gets a person here; ask by questions in a flow for that number"
+                ),
+            ));
         }
     }
 }

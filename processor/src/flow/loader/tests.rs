@@ -429,3 +429,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_form_in_a_flow_of_a_session_of_wasenderapi_gets_a_warning() {
+    let form = "expect: { form: { id: '1', button: Open, fields: [{ member: reason }] } }";
+    let flow = FLOW.replace("expect: text\n    fill: reason", form);
+    let findings = |numbers: &str| {
+        let head = format!("start: ASK\nchosen_by: {{ numbers: [{numbers}] }}\n");
+        let flow = flow.replace("start: ASK\n", &head);
+        let checked = Flow::check("demo.yaml", &flow);
+        assert!(checked.flow.is_some(), "{:?}", checked.findings);
+        let findings = checked.findings.iter().map(ToString::to_string);
+        findings
+            .filter(|it| it.contains("WASenderApi"))
+            .collect::<Vec<_>>()
+    };
+    assert!(findings("'106540352242922'").is_empty());
+    let warned = findings("'106540352242922', sales");
+    assert_eq!(warned.len(), 1);
+    assert!(
+        warned[0].contains("warning: WASenderApi sends no forms") && warned[0].contains("`sales`"),
+        "{warned:?}"
+    );
+}

@@ -181,6 +181,7 @@ fn timers_count_from_when_a_late_message_was_received() {
             at: sent,
             received_at: Timestamp::from_secs(1_800_000_000 + seconds),
             can_reply: true,
+            has_forms: true,
             referral: None,
         };
         let input = crate::flow::TurnInput::Text(said.into());

@@ -30,6 +30,9 @@ pub struct Entry {
     /// The ad or post that led to the message.
     #[serde(default)]
     pub referral: Option<Referral>,
+    /// Whether the lead can be shown forms.
+    #[serde(default = "yes")]
+    pub has_forms: bool,
 }
 
 const fn yes() -> bool {
@@ -59,6 +62,7 @@ impl Entry {
             at: self.order.at,
             received_at: self.order.received_at,
             can_reply: self.can_reply,
+            has_forms: self.has_forms,
             referral: self.referral.as_ref(),
         };
         let id = &self.order.id;
