@@ -36,6 +36,8 @@ pub(super) fn node(
             "quality_rating" => json!("GREEN"),
             "platform_type" => json!("CLOUD_API"),
             "status" => json!("CONNECTED"),
+            // Whether the number is used in WhatsApp's own app, too.
+            "is_on_biz_app" => json!(false),
             "throughput" => {
                 let is_high = rules.throughput.is_some_and(|most| most > 80);
                 json!({ "level": if is_high { "HIGH" } else { "STANDARD" } })
@@ -104,8 +106,10 @@ mod tests {
     fn health_names_each_entity_and_says_why_a_number_is_blocked_or_limited() {
         let number = BusinessNumber::new("501");
         let health = |rules: &NumberRules| {
-            let node = node(&number, rules, Some("health_status,throughput")).unwrap();
+            let fields = "health_status,status,quality_rating,throughput,is_on_biz_app";
+            let node = node(&number, rules, Some(fields)).unwrap();
             assert_eq!(node["throughput"]["level"], "STANDARD");
+            assert_eq!(node["is_on_biz_app"], false);
             assert_eq!(node["id"], "501");
             node["health_status"].clone()
         };

@@ -1,8 +1,10 @@
 //! Tests the class of each code, in responses and in statuses.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use proptest::prelude::*;
+use serde_json::Value;
 
 use super::{CODES, Class, ContentKind, GraphError, SendResult, classify};
 
@@ -148,6 +150,92 @@ fn a_page_of_the_documentation_lists_every_code_under_its_class() {
         for code in *codes {
             assert!(listed.contains(code), "{code} is missing in {row}");
         }
+    }
+}
+
+/// Each error that Meta's description of the API shows, with what it is the answer to.
+#[test]
+fn the_errors_of_metas_description_have_their_classes() {
+    use ContentKind::{Other, Template};
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../shared/fixtures/meta-openapi/error_responses");
+    if !folder.exists() {
+        let required = std::env::var("FIXTURES").is_ok_and(|value| value == "required");
+        assert!(!required, "{} does not exist", folder.display());
+        return;
+    }
+    let table = [
+        (
+            400,
+            "BadRequest_InvalidTemplateParameters",
+            Template,
+            Class::Refused,
+        ),
+        (400, "BadRequest_MalformedRequest", Other, Class::Refused),
+        (
+            400,
+            "BadRequest_MissingFeatureSetting",
+            Other,
+            Class::Refused,
+        ),
+        (
+            403,
+            "Forbidden_FeatureNotSupported",
+            Other,
+            Class::PauseNumber,
+        ),
+        (
+            403,
+            "Forbidden_InsufficientPermissions",
+            Other,
+            Class::PauseNumber,
+        ),
+        (
+            403,
+            "Forbidden_TemplateNotApproved",
+            Template,
+            Class::StopTemplate,
+        ),
+        (
+            500,
+            "InternalServerError_UnexpectedError",
+            Other,
+            Class::Retry,
+        ),
+        (
+            404,
+            "NotFound_PhoneNumberNotFound",
+            Other,
+            Class::PauseNumber,
+        ),
+        (404, "NotFound_TemplateNotFound", Template, Class::Refused),
+        (
+            429,
+            "TooManyRequests_RateLimitExceeded",
+            Other,
+            Class::ThrottleNumber,
+        ),
+        (
+            401,
+            "Unauthorized_InvalidAccessToken",
+            Other,
+            Class::PauseNumber,
+        ),
+        (
+            401,
+            "Unauthorized_MissingAccessToken",
+            Other,
+            Class::PauseNumber,
+        ),
+    ];
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let body: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let found = table.iter().find(|(_, known, _, _)| *known == name);
+        let (status, _, content, expected) = found.unwrap_or_else(|| panic!("{name} is new"));
+        let code = body["error"]["code"].as_i64();
+        assert_eq!(of(*status, code, *content), *expected, "{name}");
     }
 }
 
