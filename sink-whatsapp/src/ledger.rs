@@ -15,6 +15,7 @@ use crate::reply_row::{Attempts, ClaimedReply, Kind, ReplyState};
 use crate::send_result::Class;
 
 mod arrivals;
+mod feedback;
 mod numbers;
 mod sql;
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod client;
 pub mod consume;
 mod credentials;
 pub mod dispatch;
+pub mod feedback;
 pub mod graph;
 pub mod health;
 mod http;
@@ -37,8 +38,11 @@ use leadstream_kafka::producer::ProduceError;
 use leadstream_kafka::{
     ConsumerHandle, ConsumerLoop, Intake, IntakeError, KafkaArgs, Producer, RecordWriter,
 };
+use leadstream_schemas::registry::{Registry, RegistryError};
 use leadstream_schemas::{Timestamp, Topic};
-use leadstream_service::config::{DatabaseArgs, GraphArgs, WasenderArgs, base_url, duration};
+use leadstream_service::config::{
+    DatabaseArgs, GraphArgs, RegistryArgs, WasenderArgs, base_url, duration,
+};
 use leadstream_service::database::DatabaseError;
 use leadstream_service::{
     ConfigError, Context, Secret, ServiceArgs, lifecycle, wait_until_available,
@@ -54,6 +58,7 @@ use consume::ReplyWriter;
 use credentials::{CredentialReader, CredentialStore, Source};
 use dispatch::Settings;
 use dispatch::outcome::Limits;
+use feedback::{Feedback, FeedbackError};
 use graph::Graph;
 pub use ledger::{Ledger, MIGRATIONS, migrate, reply_entries};
 use metrics::Metrics;
@@ -89,6 +94,8 @@ pub struct Args {
     pub send: SendArgs,
     #[command(flatten)]
     pub database: DatabaseArgs,
+    #[command(flatten)]
+    pub registry: RegistryArgs,
     #[command(flatten)]
     pub kafka: KafkaArgs,
     #[command(flatten)]
@@ -148,6 +155,16 @@ pub struct SendArgs {
         value_parser = clap::value_parser!(u32).range(1..=100_000)
     )]
     pub sink_whatsapp_throughput: Option<u32>,
+    /// Whether the flow learns of replies that did not reach their leads. Off only while processors of a
+    /// version before 0.2 run
+    #[arg(
+        long,
+        env = "SINK_WHATSAPP_FEEDBACK",
+        default_value_t = true,
+        action = clap::ArgAction::Set,
+        value_name = "BOOL"
+    )]
+    pub sink_whatsapp_feedback: bool,
 }
 
 /// The reason why the service stopped. A fault that waiting resolves does not stop it.
@@ -165,6 +182,10 @@ pub enum Error {
     Ledger(#[from] DatabaseError),
     #[error(transparent)]
     Intake(#[from] IntakeError<DatabaseError>),
+    #[error(transparent)]
+    Feedback(#[from] FeedbackError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     #[error("a task of the service ended unexpectedly: {0}")]
     Task(#[from] tokio::task::JoinError),
 }
@@ -198,6 +219,8 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let client_id = format!("leadstream-{SERVICE}-{}", Uuid::new_v4());
     let producer = Producer::new(&args.kafka, &client_id, None)?;
     let metrics = Arc::new(Metrics::new(&[]));
+    let process = Uuid::new_v4();
+    let feedback = args.feedback(&ledger, &producer, &metrics, process)?;
     let wakers = Wakers::default();
     let numbers = Numbers::new(
         SenderParts {
@@ -217,7 +240,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
             client,
             producer: producer.clone(),
             metrics: Arc::clone(&metrics),
-            process: Uuid::new_v4(),
+            process,
             timeout,
         },
         wakers.clone(),
@@ -250,6 +273,10 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         Ok(())
     });
     tasks.spawn(purge(ledger, context.shutdown.clone()));
+    if let Some(feedback) = feedback {
+        let shutdown = context.shutdown.clone();
+        tasks.spawn(async move { Ok(feedback.run(shutdown).await?) });
+    }
     context.health.ready("start");
     tracing::info!("replies are sent");
     lifecycle::join(tasks, &context.shutdown).await
@@ -343,6 +370,29 @@ async fn purge(ledger: Ledger, shutdown: CancellationToken) -> Result<(), Error>
             }
             Err(error) => return Err(error.into()),
         }
+    }
+}
+
+impl Args {
+    /// Returns what publishes the results of replies, unless it is turned off.
+    fn feedback(
+        &self,
+        ledger: &Ledger,
+        producer: &Producer,
+        metrics: &Arc<Metrics>,
+        process: Uuid,
+    ) -> Result<Option<Feedback>, Error> {
+        if !self.send.sink_whatsapp_feedback {
+            return Ok(None);
+        }
+        Ok(Some(Feedback {
+            ledger: ledger.clone(),
+            producer: producer.clone(),
+            metrics: Arc::clone(metrics),
+            registry: Registry::new(&self.registry.config()?)?,
+            topic_prefix: self.kafka.topic_prefix.clone(),
+            process,
+        }))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use leadstream_schemas::UndeliveredClass;
 use leadstream_service::metric_table;
 use leadstream_service::metrics::{ByLabel, Counter, Gauge, Histogram, Metric, Open};
 
@@ -21,6 +22,11 @@ metric_table! {
             "undecodable", "unsendable", "refused", "unknown_code", "window_closed",
             "unreachable", "marketing_limit", "marketing_opt_out", "experiment", "exhausted",
             "unknown_outcome"
+        ]);
+        /// Results of replies that did not surely reach their leads, as inputs of the processor, by class.
+        undelivered: ByLabel<Counter> = "leadstream_sink_whatsapp_undelivered_total" (class: [
+            "unreachable", "window_closed", "marketing", "experiment", "template", "form",
+            "unknown_outcome", "handed_off", "rejected"
         ]);
         /// Attempts that failed and are made again, by the class of the failure.
         retries: ByLabel<Counter> = "leadstream_sink_whatsapp_retries_total" (class: [
@@ -90,6 +96,10 @@ impl Metrics {
         }
     }
 
+    pub fn undelivered(&self, class: UndeliveredClass) {
+        self.undelivered.add(class.as_str(), 1);
+    }
+
     pub fn undecodable(&self, records: usize) {
         self.replies.add("undecodable", records as u64);
     }
@@ -139,6 +149,8 @@ fn as_f64(count: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use leadstream_schemas::UndeliveredClass;
+
     use super::{Backlog, Metrics};
     use crate::dispatch::Count;
     use crate::send_result::{CODES, Class};
@@ -156,6 +168,9 @@ mod tests {
     #[test]
     fn the_table_lists_each_class_of_failures() {
         let metrics = Metrics::new(&[]);
+        for class in UndeliveredClass::ALL {
+            metrics.undelivered(class);
+        }
         for class in Class::FINAL {
             metrics.count(Count::Failed(class));
         }

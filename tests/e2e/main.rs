@@ -36,6 +36,7 @@ mod resting_state;
 mod schemas;
 mod settings;
 mod timers;
+mod undelivered;
 mod wasender;
 
 use std::process::ExitCode;
@@ -78,6 +79,7 @@ const TESTS: &[(&str, Test)] = tests![
     clients::partitions_equal_those_of_the_java_client,
     timers::timers_change_silent_leads_without_a_scan_of_a_million_waiting_ones,
     timers::three_messages_in_a_second_get_one_reply,
+    undelivered::a_question_that_does_not_arrive_changes_its_lead_as_the_flow_says,
     poison::poison_becomes_dead_letters_and_an_unknown_kind_halts_the_partition,
     poison::a_topic_full_of_poison_halts_only_its_partition_until_an_operator_resumes_it,
     merging::two_ids_of_one_person_become_one_lead_and_are_explained,

@@ -54,7 +54,8 @@ const NEEDS: &[Needs] = &[
             (Topic::LeadReplies, "sink-whatsapp"),
             (Topic::ProviderNotices, "sink-whatsapp-notices"),
         ],
-        writes: &[],
+        // The results of replies.
+        writes: &[Topic::LeadInputs],
         dead_letters: &[Topic::LeadReplies, Topic::ProviderNotices],
         counts: &[],
     },
@@ -137,6 +138,12 @@ mod tests {
         assert!(find(
             "--operation Write --operation Describe --topic 't.lead.inputs'"
         ));
+        let section = commands
+            .iter()
+            .skip_while(|line| *line != "# sink-whatsapp");
+        let sink = section.skip(1).take_while(|line| !line.starts_with('#'));
+        let inputs = "--operation Write --operation Describe --topic 't.lead.inputs'";
+        assert!(sink.into_iter().any(|line| line.contains(inputs)));
         assert!(find("--operation Read --group 't.leadstream-processor'"));
         assert!(find(
             "--operation Write --operation Describe --topic 't.lead.events.dead-letters'"

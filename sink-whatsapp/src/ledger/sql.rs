@@ -259,3 +259,13 @@ UPDATE whatsapp_replies AS r SET state = 'withdrawn', queued = false, ends_as = 
     reason = 'an operator cancelled it', record_key = NULL, record_value = NULL, updated_at = $2
 FROM chosen WHERE r.token = chosen.token
 RETURNING r.reply_id";
+
+/// Only the owner of a number publishes its results, so that nearly none is published twice.
+pub(super) const FEEDBACK: &str = "
+SELECT f.token, f.state, f.class, f.code, f.ended_at, f.record_key, f.record_value, f.record_trace
+FROM whatsapp_feedback AS f JOIN whatsapp_numbers AS n USING (number)
+WHERE n.owner = $1
+ORDER BY f.ended_at LIMIT $2";
+
+pub(super) const DELETE_FEEDBACK: &str = "
+DELETE FROM whatsapp_feedback WHERE token = ANY($1)";

@@ -24,6 +24,8 @@ use crate::reply_row::{ClaimedReply, ReplyState};
 use crate::send_result::Class;
 use crate::time::after;
 
+mod feedback;
+
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const LEASE: Duration = Duration::from_secs(20);
 

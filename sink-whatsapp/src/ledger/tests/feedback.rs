@@ -1,0 +1,116 @@
+//! Tests which ends of replies are kept for lead.inputs.
+
+use super::*;
+use crate::dispatch::outcome::UNKNOWN_PAUSE;
+use crate::reply_row::token;
+
+const OWNER: Uuid = Uuid::from_u128(7);
+
+fn withdrawal(reason: WithdrawReason, revision: u64) -> Reply {
+    Reply {
+        content: ReplyContent::Withdraw {
+            scope: WithdrawScope::All,
+            reason,
+        },
+        kind: None,
+        revision: Revision(revision),
+        ..prompt("w", "ann")
+    }
+}
+
+/// Returns the states, classes and codes that are kept, by reply.
+async fn kept(ledger: &Ledger) -> Vec<(Uuid, String, Option<String>, Option<i64>)> {
+    let feedback = ledger.feedback(OWNER, 10).await.unwrap();
+    let mut kept: Vec<_> = feedback
+        .into_iter()
+        .map(|it| {
+            assert!(!it.record_value.is_empty() && !it.record_key.is_empty());
+            assert_eq!(it.ended_at, NOW);
+            (it.token, it.state, it.class, it.code)
+        })
+        .collect();
+    kept.sort();
+    kept
+}
+
+/// Claims the only due reply, and ends it.
+async fn end(ledger: &Ledger, state: ReplyState, class: Option<Class>) {
+    let lease = Lease {
+        token: OWNER,
+        until: after(NOW, LEASE),
+    };
+    let claimed = ledger.claim("501", 1, false, lease, NOW).await.unwrap();
+    let outcome = Outcome {
+        token: claimed[0].token,
+        state,
+        due_at: after(NOW, UNKNOWN_PAUSE),
+        attempts: claimed[0].attempts,
+        unknown_since: None,
+        provider_id: None,
+        class,
+        code: class.map(|_| 131_026),
+        reason: None,
+    };
+    ledger.record(OWNER, &[outcome], NOW).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_did_not_reach_its_lead_is_kept_until_it_is_published() {
+    let Some(scratch) = Scratch::new().await else {
+        return;
+    };
+    let ledger = &scratch.ledger;
+    for (id, lead, state, class) in [
+        ("a", "ann", ReplyState::Failed, Some(Class::Unreachable)),
+        ("b", "ben", ReplyState::Expired, None),
+        ("c", "cleo", ReplyState::Accepted, None),
+        ("d", "dan", ReplyState::Waiting, Some(Class::Retry)),
+    ] {
+        let batch = [arrival(0, prompt(id, lead))];
+        ledger.write(&batch, NOW, NOW).await.unwrap();
+        end(ledger, state, class).await;
+    }
+    // Nobody owns the number yet.
+    assert!(kept(ledger).await.is_empty());
+    ledger.acquire(OWNER, LEASE).await.unwrap();
+    let unreachable = (
+        token("a"),
+        "failed".to_owned(),
+        Some("unreachable".to_owned()),
+        Some(131_026),
+    );
+    let expired = (token("b"), "expired".to_owned(), None, None);
+    let mut expected = vec![unreachable, expired.clone()];
+    expected.sort();
+    assert_eq!(kept(ledger).await, expected);
+    ledger.delete_feedback(&[token("a")]).await.unwrap();
+    assert_eq!(kept(ledger).await, [expired]);
+    scratch.drop().await;
+}
+
+#[tokio::test]
+async fn what_a_later_record_ends_is_not_kept_and_an_erasure_deletes_what_is() {
+    let Some(scratch) = Scratch::new().await else {
+        return;
+    };
+    let ledger = &scratch.ledger;
+    let batch = [arrival(0, prompt("a", "ann"))];
+    ledger.write(&batch, NOW, NOW).await.unwrap();
+    end(ledger, ReplyState::Failed, Some(Class::Unreachable)).await;
+    let newer = Reply {
+        revision: Revision(2),
+        ..prompt("b", "ann")
+    };
+    let batch = [
+        arrival(1, newer),
+        arrival(2, withdrawal(WithdrawReason::Stop, 3)),
+    ];
+    ledger.write(&batch, NOW, NOW).await.unwrap();
+    ledger.acquire(OWNER, LEASE).await.unwrap();
+    let states: Vec<String> = kept(ledger).await.into_iter().map(|it| it.1).collect();
+    assert_eq!(states, ["failed"]);
+    let erased = arrival(3, withdrawal(WithdrawReason::Erasure, 4));
+    ledger.write(&[erased], NOW, NOW).await.unwrap();
+    assert!(kept(ledger).await.is_empty());
+    scratch.drop().await;
+}
