@@ -9,7 +9,6 @@ pub mod embedded;
 mod engine;
 pub mod erasure;
 pub mod explain;
-mod failpoint;
 pub mod flow;
 pub mod flows;
 pub mod lead;

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use leadstream_schemas::{Offset, Partition};
 use leadstream_service::database;
+use leadstream_service::failpoint::{self, Point};
 use leadstream_service::migrations::SchemaError;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgRow;
@@ -34,7 +35,6 @@ use crate::engine::outbox::{self, OutboxError, OutboxKey};
 use crate::engine::partition::{Fence, Owned};
 use crate::engine::poison::Poison;
 use crate::erasure::ErasureKeys;
-use crate::failpoint::{self, Point};
 use crate::lead::StoredError;
 pub(crate) use backlog::Backlog;
 pub(crate) use partitions::Placed;

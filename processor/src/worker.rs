@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use leadstream_kafka::consumer::{Fetched, WorkerEvent};
+use leadstream_service::failpoint::{self, Point};
 use leadstream_service::lifecycle::chain;
 use leadstream_service::metrics::Gauge;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -28,7 +29,6 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::batch::{BatchError, Decoded};
 use crate::engine::owned_partitions::OwnedPartitions;
 use crate::engine::takeover::{OffsetError, PartitionsChanged};
-use crate::failpoint::{self, Point};
 use crate::metrics;
 use crate::store::StoreError;
 use assignment::TakeOverError;

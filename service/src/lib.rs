@@ -7,6 +7,7 @@ pub mod config;
 mod config_error;
 mod count;
 pub mod database;
+pub mod failpoint;
 pub mod lifecycle;
 pub mod metrics;
 pub mod migrations;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use leadstream_kafka::{Record, RecordWriter};
 use leadstream_schemas::{Reply, Timestamp, codec};
 use leadstream_service::database::DatabaseError;
+use leadstream_service::failpoint::{self, Point};
 
 use crate::ledger::{Ledger, Written};
 use crate::metrics::Metrics;
@@ -55,6 +56,7 @@ impl RecordWriter for ReplyWriter {
         let now = Timestamp::now();
         let not_before = after(now, hold(backlog));
         let Written { plan, numbers } = self.ledger.write(items, not_before, now).await?;
+        failpoint::hit(Point::Consumed).await?;
         self.metrics.written(&plan);
         for record in &plan.conflicts {
             tracing::error!(

@@ -13,6 +13,7 @@ use leadstream_kafka::producer::ProduceError;
 use leadstream_schemas::Timestamp;
 use leadstream_service::RetryPolicy;
 use leadstream_service::database::DatabaseError;
+use leadstream_service::failpoint::{self, Point};
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
@@ -182,9 +183,12 @@ impl Sender {
                     if !covers(*ownership.borrow(), parts.timeout) {
                         return Ok(Event::SendFinished(token, SendResult::Unreachable));
                     }
+                    // An error has no meaning here.
+                    let _ = failpoint::hit(Point::Claimed).await;
                     let started = Instant::now();
                     let result = parts.client.send(&request).await;
                     parts.metrics.sent(started.elapsed());
+                    let _ = failpoint::hit(Point::Answered).await;
                     Ok(Event::SendFinished(token, result))
                 })
             }
@@ -295,10 +299,12 @@ fn covers(ownership: Ownership, timeout: Duration) -> bool {
 
 /// Writes outcomes, which are known now, until PostgreSQL takes them.
 async fn record(parts: SenderParts, outcomes: Vec<Outcome>) -> Result<Event, SendError> {
-    let record = || {
-        parts
-            .ledger
-            .record(parts.process, &outcomes, Timestamp::now())
+    let record = || async {
+        let ledger = &parts.ledger;
+        let states = ledger.record(parts.process, &outcomes, Timestamp::now());
+        let states = states.await?;
+        failpoint::hit(Point::Recorded).await?;
+        Ok(states)
     };
     let states = AWAY
         .retry(record, DatabaseError::is_transient, warn)

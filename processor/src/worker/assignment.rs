@@ -1,6 +1,7 @@
 //! Assigns partitions to a worker and revokes them. A take-over, or a resumption after a failure,
 //! publishes the outbox and waits for the acknowledgements before it folds (invariants 4 and 5).
 
+use leadstream_service::failpoint::{self, Point};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -13,7 +14,6 @@ use leadstream_schemas::Partition;
 use super::{CHECK_INTERVAL, Worker};
 use crate::engine::partition::{Owned, Phase};
 use crate::engine::takeover::{OffsetError, PartitionsChanged, lost_partitions, start_offset};
-use crate::failpoint::{self, Point};
 use crate::metrics;
 use crate::store::StoreError;
 

@@ -1,13 +1,13 @@
 //! Runs the commit cycle for every owner of partitions. The cycle loads what a batch needs, folds
 //! the batch, commits its changes, and advances the partitions. The owner publishes afterwards.
 
+use leadstream_service::failpoint::{self, Point};
 use uuid::Uuid;
 
 use super::load::load_batch_state;
 use crate::engine::batch::{self, BatchError, BatchResult, Decoded, Rules};
 use crate::engine::outbox::OutboxKey;
 use crate::engine::owned_partitions::{Committed, OwnedPartitions};
-use crate::failpoint::{self, Point};
 use crate::store::{Commit, Store, StoreError};
 
 /// The database and the owner that commits to it.

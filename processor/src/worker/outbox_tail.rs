@@ -1,5 +1,6 @@
 //! Tracks the end of the outbox: batches that are committed and published, but not yet removed.
 
+use leadstream_service::failpoint::{self, Point};
 use std::collections::VecDeque;
 
 use futures::FutureExt;
@@ -7,7 +8,6 @@ use leadstream_kafka::producer::ProduceError;
 use leadstream_kafka::{Delivery, Outgoing, Producer};
 
 use crate::engine::outbox::OutboxKey;
-use crate::failpoint::{self, Point};
 use crate::store::{Store, StoreError};
 
 /// The number of unacknowledged batches at which the worker waits for Kafka.

@@ -1,12 +1,13 @@
-//! Injects faults between the steps of a batch, for tests.
+//! Injects faults between the steps of a service, for tests.
 //!
 //! `LEADSTREAM_FAILPOINTS` lists points with an action and a probability, as in
 //! `commit=abort:0.01,write=error:0.1,load=delay:0.2`. `LEADSTREAM_FAILPOINTS_UNTIL`, in seconds since
 //! 1970, ends the faults. Only builds with debug assertions have failpoints.
 
-/// A point at which a fault can be injected.
+/// A point at which a fault can be injected. The first ones are the processor's, the last ones those of
+/// sink-whatsapp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Point {
+pub enum Point {
     /// Before the batch's state is loaded.
     Load,
     /// Before the batch is folded.
@@ -31,19 +32,31 @@ pub(crate) enum Point {
     Forget,
     /// Between raising the epoch and publishing the outbox.
     TakeOver,
+    /// Between the rows of consumed records and their offsets.
+    Consumed,
+    /// Between the claim of a reply and its request.
+    Claimed,
+    /// Between the answer of a request and its outcome.
+    Answered,
+    /// After outcomes were written: an error here is a write with an unknown outcome.
+    Recorded,
 }
 
+/// Does nothing in builds without failpoints.
+///
+/// # Errors
+/// Returns none.
 #[cfg(not(debug_assertions))]
 #[expect(
     clippy::unused_async,
     reason = "the signature of builds with failpoints"
 )]
-pub(crate) async fn hit(_: Point) -> Result<(), sqlx::Error> {
+pub async fn hit(_: Point) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
 #[cfg(debug_assertions)]
-pub(crate) use injected::hit;
+pub use injected::hit;
 
 #[cfg(debug_assertions)]
 mod injected {
@@ -113,7 +126,7 @@ mod injected {
     ///
     /// # Errors
     /// Returns an error if the point has the action `error`.
-    pub(crate) async fn hit(point: Point) -> Result<(), sqlx::Error> {
+    pub async fn hit(point: Point) -> Result<(), sqlx::Error> {
         if FAULTS.is_empty() || has_ended() {
             return Ok(());
         }
