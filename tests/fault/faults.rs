@@ -13,7 +13,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use tokio_util::sync::CancellationToken;
 
-use crate::members::{Member, Members, crashed};
+use crate::members::{Member, Members, crashed, stopped_too_late};
 
 /// A stopped process outlives its session of 10 s.
 const STOPPED_MS: Range<u64> = 13_000..18_000;
@@ -25,6 +25,7 @@ pub(crate) struct Faults<'a> {
     kills: AtomicUsize,
     zombies: AtomicUsize,
     guests: AtomicUsize,
+    sinks: AtomicUsize,
     backends: AtomicUsize,
     cuts: AtomicUsize,
     postgres: AtomicUsize,
@@ -42,6 +43,7 @@ impl<'a> Faults<'a> {
             kills: AtomicUsize::new(0),
             zombies: AtomicUsize::new(0),
             guests: AtomicUsize::new(0),
+            sinks: AtomicUsize::new(0),
             backends: AtomicUsize::new(0),
             cuts: AtomicUsize::new(0),
             postgres: AtomicUsize::new(0),
@@ -57,6 +59,7 @@ impl<'a> Faults<'a> {
             self.kill(stop),
             self.stop_and_continue(stop),
             self.join_and_leave(stop),
+            self.disturb_sinks(stop),
             self.terminate_backends(stop),
             self.cut(stop),
             self.interrupt_servers(stop),
@@ -102,6 +105,37 @@ impl<'a> Faults<'a> {
         Ok(())
     }
 
+    /// Disturbs each sink by itself, so that sometimes none of them works.
+    async fn disturb_sinks(&self, stop: &CancellationToken) -> anyhow::Result<()> {
+        let sinks = self.members.sinks.iter().zip(10..);
+        let disturbed = sinks.map(|(sink, kind)| self.disturb(sink, kind, stop));
+        futures::future::try_join_all(disturbed).await.map(drop)
+    }
+
+    /// Kills a sink, stops it gracefully, or pauses it for longer than it owns its numbers.
+    async fn disturb(
+        &self,
+        sink: &Member,
+        kind: u64,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        let mut random = self.random(kind);
+        while waited(stop, &mut random, 3_000..12_000).await {
+            let process = sink.process();
+            match random.random_range(0..5) {
+                0 | 1 => drop(process.kill().await),
+                2 | 3 => drop(process.stop().await),
+                _ => {
+                    process.pause();
+                    waited(stop, &mut random, 5_000..35_000).await;
+                    process.resume();
+                }
+            }
+            count(&self.sinks);
+        }
+        Ok(())
+    }
+
     /// Adds a fourth processor for some seconds, repeatedly, with pauses between.
     async fn join_and_leave(&self, stop: &CancellationToken) -> anyhow::Result<()> {
         let mut random = self.random(3);
@@ -113,7 +147,7 @@ impl<'a> Faults<'a> {
                 waited(stop, &mut random, 1_000..4_000).await;
                 let status = guest.stop().await;
                 // Work in progress may need a server that is unavailable.
-                if !status.success() && !guest.log_tail().contains("did not finish within") {
+                if !status.success() && !stopped_too_late(&guest) {
                     crashed("guest", &guest, status)?;
                 }
                 count(&self.guests);
@@ -213,11 +247,12 @@ impl fmt::Display for Faults<'_> {
         let of = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
         write!(
             f,
-            "{} kills ({} ends by a signal in all), {} zombies, {} guests, {} sessions of PostgreSQL ended, {} times answers of Kafka lost, killed and restarted: PostgreSQL {}, Kafka {}, registry {}; PostgreSQL paused {} times",
+            "{} kills ({} ends of processes in all), {} zombies, {} guests, {} times a sink disturbed, {} sessions of PostgreSQL ended, {} times answers of Kafka lost, killed and restarted: PostgreSQL {}, Kafka {}, registry {}; PostgreSQL paused {} times",
             of(&self.kills),
             self.members.crashes(),
             of(&self.zombies),
             of(&self.guests),
+            of(&self.sinks),
             of(&self.backends),
             of(&self.cuts),
             of(&self.postgres),

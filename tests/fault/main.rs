@@ -1,7 +1,9 @@
 //! Runs the fault test. Three processors fold the messages of many people while everything around
-//! them is killed, stopped, cut off and brought back. Afterwards an oracle compares every row,
-//! event, reply and dead letter with the pure fold of Kafka's records (invariants 1 to 5 and 7 to
-//! 10). Then two sinks write leads to CRMs that fail in every way, and are killed meanwhile. An
+//! them is killed, stopped, cut off and brought back. Two sinks send the replies through a WhatsApp
+//! that loses answers, refuses, and shuffles statuses. Afterwards one oracle compares what WhatsApp
+//! accepted with the replies and the ledger (invariant 7). Another one compares every row, event,
+//! reply and dead letter with the pure fold of Kafka's records (invariants 1 to 5 and 8 to 10). Then
+//! two sinks write leads to CRMs that fail in every way, and are killed meanwhile. An
 //! oracle compares the CRMs' records with the wanted ones (invariants 6 and 8).
 //!
 //! `FAULT_SECONDS` sets how long each part injects faults (`FAULT_CRM_SECONDS`: the second part).
@@ -14,6 +16,7 @@ mod crm;
 mod faults;
 mod members;
 mod oracle;
+mod replies;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -23,6 +26,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use leadstream_harness::{Site, World, eventually};
+use leadstream_local::deployment::sandbox_config;
 use leadstream_schemas::Topic;
 use libtest_mimic::{Arguments, Failed, Trial};
 use sqlx::Row;
@@ -35,7 +39,7 @@ use traffic::{Traffic, Written};
 
 type Test = fn(&World, u64, Option<u64>) -> anyhow::Result<()>;
 
-const TESTS: [(&str, Test); 2] = [
+const TESTS: [(&str, Test); 3] = [
     (
         "whatever_fails_nothing_is_lost_and_nothing_happens_twice",
         engine,
@@ -43,6 +47,10 @@ const TESTS: [(&str, Test); 2] = [
     (
         "whatever_fails_each_crm_has_what_is_wanted_or_the_ledger_says_why",
         crm::run,
+    ),
+    (
+        "a_number_that_refuses_delays_no_other_and_repeats_nothing",
+        |world, _, _| replies::refusal::run(world),
     ),
 ];
 /// The time after the last fault within which consumer lag is zero.
@@ -104,7 +112,9 @@ fn engine(world: &World, seed: u64, seconds: Option<u64>) -> anyhow::Result<()> 
     let seconds = seconds.unwrap_or(60);
     let rate = setting("FAULT_RATE")?.unwrap_or(300);
     world.runtime.block_on(async {
-        let mut site = Site::new(world, "fault").await?;
+        let mut config = sandbox_config();
+        replies::configure(&mut config);
+        let mut site = Site::with(world, "fault", config).await?;
         let key = ("ERASURE_KEY".to_owned(), "the key of this test".to_owned());
         site.deployment.further.push(key);
         test(&site, seed, Duration::from_secs(seconds), rate).await?;
@@ -122,6 +132,10 @@ async fn test(site: &Site<'_>, seed: u64, time: Duration, rate: u64) -> anyhow::
         eprintln!("lag is zero {:.1} s after the faults", lag.as_secs_f64());
         nobody_is_due(site).await?;
         at_rest(site).await?;
+        eprintln!("{}", replies::check(site).await.context("replies")?);
+        replies::graceful_restarts_repeat_nothing(site, &members)
+            .await
+            .context("graceful restarts")?;
         anyhow::Ok((written, lag))
     };
     let (written, lag) = tokio::select! {
@@ -146,6 +160,7 @@ async fn storm(
     rate: u64,
 ) -> anyhow::Result<Written> {
     let traffic = Traffic::new(site, seed, rate).await?;
+    replies::order_faults(site).await?;
     let faults = Faults::new(site, members, seed);
     let stop = CancellationToken::new();
     let clock = async {

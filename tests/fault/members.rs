@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, bail, ensure};
-use leadstream_harness::Site;
+use anyhow::{bail, ensure};
+use leadstream_harness::{Site, peak_bytes};
 use leadstream_local::deployment::Service;
 use leadstream_local::{Process, ProcessSpec};
 
@@ -20,6 +20,11 @@ const FAILPOINTS: &str = "load=error:0.002,fold=abort:0.0005,begin=error:0.001,f
     write=error:0.001,write=abort:0.0005,commit=abort:0.001,committed=error:0.002,\
     publish=abort:0.001,published=error:0.001,acknowledged=abort:0.0005,forget=error:0.01,\
     takeover=abort:0.02,committed=delay:0.002";
+
+/// The failpoints of one sink: between the rows and the offsets, the claim and the request, the answer
+/// and the outcome, and behind the outcome.
+const SINK_FAILPOINTS: &str = "consumed=abort:0.002,consumed=error:0.002,claimed=abort:0.0002,\
+    claimed=delay:0.002,answered=abort:0.0002,recorded=abort:0.0005,recorded=error:0.001";
 
 pub(crate) struct Member {
     name: String,
@@ -47,12 +52,14 @@ pub(crate) struct Members {
     /// The time at which the failpoints end, in seconds since 1970.
     until: u64,
     pub(crate) processors: Vec<Member>,
+    pub(crate) sinks: Vec<Member>,
     pub(crate) ingest: Member,
     crashes: AtomicUsize,
 }
 
 impl Members {
-    /// Starts three processors, one of which reaches Kafka through the proxy, and ingest.
+    /// Starts three processors, one of which reaches Kafka through the proxy, two sinks of WhatsApp, and
+    /// ingest.
     pub(crate) fn start(site: &Site<'_>, time: Duration) -> anyhow::Result<Self> {
         let until = (SystemTime::UNIX_EPOCH.elapsed()? + time).as_secs();
         let proxy = site.world.proxy.address().to_string();
@@ -67,26 +74,40 @@ impl Members {
                 Member::start(site, name, spec)
             })
             .collect::<anyhow::Result<_>>()?;
+        let sinks = ["sink-whatsapp-a", "sink-whatsapp-b"]
+            .iter()
+            .map(|name| Member::start(site, name, sink(site, name, until)))
+            .collect::<anyhow::Result<_>>()?;
         let ingest = service(site, Service::Ingest, "ingest");
         Ok(Self {
             until,
             processors,
+            sinks,
             ingest: Member::start(site, "ingest", ingest)?,
             crashes: AtomicUsize::new(0),
         })
     }
 
-    /// Restarts each process that a signal ended. Returns an error when one gives up by itself.
+    /// Restarts each process that ended by a signal, or successfully. Returns an error when one gives
+    /// up by itself.
     pub(crate) async fn supervise(&self, site: &Site<'_>) -> anyhow::Result<()> {
-        let all = self.processors.iter().chain([&self.ingest]);
+        let all = self.all();
         futures::future::try_join_all(all.map(|member| self.keep_running(site, member))).await?;
         bail!("nothing is left to supervise")
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Member> {
+        let sinks = self.processors.iter().chain(&self.sinks);
+        sinks.chain([&self.ingest])
     }
 
     async fn keep_running(&self, site: &Site<'_>, member: &Member) -> anyhow::Result<()> {
         loop {
             let process = member.process();
-            crashed(&member.name, &process, process.wait().await)?;
+            let status = process.wait().await;
+            if !(status.success() || stopped_too_late(&process)) {
+                crashed(&member.name, &process, status)?;
+            }
             self.crashes.fetch_add(1, Ordering::Relaxed);
             let next = Arc::new(site.world.stack.spawn(&member.spec)?);
             *member
@@ -110,18 +131,14 @@ impl Members {
     pub(crate) fn peak_bytes(&self) -> anyhow::Result<u64> {
         let mut peak = 0;
         for member in &self.processors {
-            let path = format!("/proc/{}/status", member.process().pid());
-            let status = std::fs::read_to_string(path)?;
-            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-            let text = line.context("no VmHWM")?.trim().trim_end_matches(" kB");
-            peak = peak.max(text.parse::<u64>()? << 10);
+            peak = peak.max(peak_bytes(&member.process())?);
         }
         Ok(peak)
     }
 
     /// Stops all processes gracefully.
     pub(crate) async fn stop(&self) -> anyhow::Result<()> {
-        for member in self.processors.iter().chain([&self.ingest]) {
+        for member in self.all() {
             let process = member.process();
             let status = process.stop().await;
             ensure!(
@@ -143,10 +160,23 @@ fn processor(site: &Site<'_>, name: &str, until: u64) -> ProcessSpec {
         .env("LEADSTREAM_FAILPOINTS_UNTIL", until.to_string())
 }
 
+fn sink(site: &Site<'_>, name: &str, until: u64) -> ProcessSpec {
+    service(site, Service::SinkWhatsapp, name)
+        .env("SINK_WHATSAPP_REQUEST_TIMEOUT", "2s")
+        .env("LEADSTREAM_FAILPOINTS", SINK_FAILPOINTS)
+        .env("LEADSTREAM_FAILPOINTS_UNTIL", until.to_string())
+        .grace(Duration::from_secs(40))
+}
+
 fn service(site: &Site<'_>, service: Service, name: &str) -> ProcessSpec {
     let any_port = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 0));
     let name = format!("{}-{name}", site.name);
     site.deployment.service(service, &name, any_port)
+}
+
+/// Returns whether a process had to stop while its work needed a server that was unavailable.
+pub(crate) fn stopped_too_late(process: &Process) -> bool {
+    process.log_tail().contains("did not finish within")
 }
 
 /// # Errors

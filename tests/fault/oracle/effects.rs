@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Oracle;
+use crate::replies::ID_PREFIX;
 
 /// Returns a hash of a value's JSON.
 pub(super) fn fingerprint(value: &impl Serialize) -> u64 {
@@ -130,7 +131,7 @@ impl Oracle {
             .collect();
         for_each(site, &site.topic(Topic::LeadReplies), |record| {
             let reply: Reply = decode(&record.value)?;
-            if reply.is_withdrawal() {
+            if reply.is_withdrawal() || reply.id.starts_with(ID_PREFIX) {
                 return Ok(());
             }
             let bytes = hash(&record.value);

@@ -7,6 +7,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
+use crate::replies::number_of;
+
 /// The number of people who write concurrently.
 const POOL: usize = 300;
 /// A late input comes after at most this many later ones: more than a journal holds.
@@ -219,6 +221,7 @@ impl Person {
         };
         let id = format!("m-{}-{}", self.number, self.said);
         LeadInput {
+            number: number_of(self.number).into(),
             received_at: Timestamp::from_millis(self.at + random.random_range(0..1500)),
             item: random.random_range(0..3),
             ..message(id, self.sender(shows), self.at, content)
@@ -243,6 +246,7 @@ impl Person {
         };
         LeadInput {
             kind: InputKind::Command,
+            number: number_of(self.number).into(),
             ..message(id, sender, self.at, content)
         }
     }

@@ -7,5 +7,5 @@ pub mod topic;
 mod world;
 
 pub use proxy::Proxy;
-pub use site::{NUMBER, Site, eventually, text_webhook};
+pub use site::{NUMBER, Site, eventually, peak_bytes, text_webhook};
 pub use world::World;

@@ -294,6 +294,11 @@ impl<'w> Site<'w> {
             .with_context(|| format!("{name} still runs"))
     }
 
+    /// Returns the peak memory of a service since its start.
+    pub fn peak_bytes(&self, name: &str) -> anyhow::Result<u64> {
+        peak_bytes(&self.get(name)?.process)
+    }
+
     /// Returns the log of a service so far.
     pub fn log(&self, name: &str) -> anyhow::Result<String> {
         Ok(std::fs::read_to_string(self.get(name)?.process.log())?)
@@ -380,6 +385,15 @@ async fn create_database(url: &str, id: &str) -> anyhow::Result<(String, PgPool)
     let url = format!("{base}/{id}");
     let pool = leadstream_processor::pool(&url, 4)?;
     Ok((url, pool))
+}
+
+/// Returns the peak memory of a process since its start.
+pub fn peak_bytes(process: &Process) -> anyhow::Result<u64> {
+    let path = format!("/proc/{}/status", process.pid());
+    let status = std::fs::read_to_string(path)?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let text = line.context("no VmHWM")?.trim().trim_end_matches(" kB");
+    Ok(text.parse::<u64>()? << 10)
 }
 
 /// Returns what Meta posts when `person` writes `text` at `at` (seconds since 1970). The message id
