@@ -226,7 +226,8 @@ impl MemoryLedger {
     pub(crate) fn past_attempts(&self, number: &str, now: Timestamp) -> Vec<PastAttempts> {
         let rows = self.rows.values().filter(|row| {
             let recent = after(row.updated_at, PAIR_WINDOW) > now;
-            row.reply.number == number && row.attempts.made > 0 && recent
+            let is_erased = row.open.lead_id.as_str().is_empty();
+            row.reply.number == number && row.attempts.made > 0 && recent && !is_erased
         });
         rows.map(|row| (row.open.lead_id.clone(), row.updated_at, row.attempts.made))
             .collect()

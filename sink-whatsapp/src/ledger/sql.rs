@@ -177,12 +177,14 @@ WHERE number = $1 OR NOT EXISTS (SELECT FROM whatsapp_numbers WHERE number = $1)
 
 /// The attempts of a number to each lead since `$2`: at most so many, because a row counts all its
 /// attempts. Rows that were read before `$3` and have ended since are left out.
+/// What is kept of erased people names nobody.
 pub(super) const PAST_ATTEMPTS: &str = "
 SELECT lead_id, updated_at, attempts FROM whatsapp_replies
 WHERE number = $1 AND queued AND attempts > 0 AND updated_at > $2
 UNION ALL
 SELECT lead_id, updated_at, attempts FROM whatsapp_replies
-WHERE number = $1 AND NOT queued AND attempts > 0 AND updated_at > $2 AND created_at > $3";
+WHERE number = $1 AND NOT queued AND attempts > 0 AND updated_at > $2 AND created_at > $3
+    AND lead_id <> ''";
 
 pub(super) const RELEASE: &str = "
 UPDATE whatsapp_numbers SET owner = NULL, owned_until = NULL WHERE owner = $1 AND number = $2";
