@@ -92,7 +92,7 @@ pub fn input(ended: &EndedReply) -> Option<(UndeliveredClass, LeadInput)> {
             wa_id: reply.recipient.wa_id,
             user_id: reply.recipient.user_id,
             lid: reply.recipient.lid,
-            name: None,
+            ..Sender::default()
         },
         sent_at: at,
         received_at: at,
