@@ -82,6 +82,19 @@ impl Number {
             .collect()
     }
 
+    /// Returns the digits that are dialled: abroad, within the country, and without its prefix of long
+    /// distance.
+    pub(crate) fn dialled(&self) -> Vec<String> {
+        let notations = self.notations();
+        let notations = notations
+            .iter()
+            .map(|text| text.chars().filter(char::is_ascii_digit).collect());
+        let mut dialled: Vec<String> = notations.chain(self.national()).collect();
+        dialled.sort_unstable();
+        dialled.dedup();
+        dialled
+    }
+
     /// Returns the notations in which CRMs and people store the number most often.
     pub(crate) fn notations(&self) -> Vec<String> {
         let mut notations: Vec<String> = self

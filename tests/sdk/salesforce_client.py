@@ -137,6 +137,23 @@ def queries(sf):
         same(wrong.content[0]["errorCode"], code)
 
 
+def searches(sf, lead):
+    for term in ["4155552671", "5552671"]:
+        found = sf.search(f"FIND {{{term}}} IN PHONE FIELDS RETURNING Contact(Id), Lead(Id, Phone ORDER BY CreatedDate)")
+        same([record["Id"] for record in found["searchRecords"]], [lead])
+        same(found["searchRecords"][0]["attributes"]["type"], "Lead")
+        same(found["searchRecords"][0]["Phone"], "(415) 555-2671")
+    nothing = sf.search("FIND {4155552672 OR 14155552672} IN PHONE FIELDS RETURNING Lead(Id)")
+    same(nothing["searchRecords"], [])
+    for search, code in [
+        ("FIND 4155552671 IN PHONE FIELDS RETURNING Lead(Id)", "MALFORMED_SEARCH"),
+        ("FIND {+14155552671} IN PHONE FIELDS RETURNING Lead(Id)", "MALFORMED_SEARCH"),
+        ("FIND {4155552671} IN PHONE FIELDS RETURNING Lead(None__c)", "INVALID_FIELD"),
+    ]:
+        wrong = refusal(SalesforceMalformedRequest, lambda: sf.search(search))
+        same(wrong.content[0]["errorCode"], code)
+
+
 def pages(sf, upsert):
     for start in range(0, 2100, 200):
         upsert(*[{"WA_Id__c": f"q{n}", "Title": "page"} for n in range(start, min(start + 200, 2100))])
@@ -216,6 +233,7 @@ descriptions(sf)
 lead, other = records(sf)
 upsert = collections(sf)
 queries(sf)
+searches(sf, lead)
 pages(sf, upsert)
 people(sf, lead, other)
 faults(sf, upsert)

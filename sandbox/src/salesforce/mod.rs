@@ -27,6 +27,7 @@ pub(crate) mod object;
 pub(crate) mod organisation;
 pub(crate) mod person;
 mod query;
+mod search;
 mod single;
 mod soql;
 mod update;
@@ -65,6 +66,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         router = router
             .route(&format!("{DATA}/query{slash}"), get(query::first))
             .route(&format!("{DATA}/queryAll{slash}"), get(query::first_of_all))
+            .route(&format!("{DATA}/search{slash}"), get(search::find))
             .route(&format!("{DATA}/limits{slash}"), get(limits::read))
             .route(
                 &format!("{DATA}/sobjects/{{object}}{slash}"),

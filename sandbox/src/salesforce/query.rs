@@ -20,7 +20,7 @@ const LONGEST: usize = 16_384;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Asked {
-    q: String,
+    pub(super) q: String,
 }
 
 /// What a query selects from.
@@ -131,26 +131,12 @@ fn answer(app: &App, version: &str, soql: &str, scope: Scope, start: usize) -> V
         .gone()
         .filter(|_| scope == Scope::All)
         .map(|gone| object.gone_body(gone, version));
-    let mut found: Vec<Value> = present
-        .chain(gone)
-        .filter(|record| query.condition.holds(record))
-        .collect();
-    let order = |record: &Value| {
-        let text = |name: &str| record[name].as_str().unwrap_or_default().to_owned();
-        (text("CreatedDate"), text("Id"))
-    };
-    found.sort_by_cached_key(order);
+    let found = query.in_order(present.chain(gone));
     let records: Vec<Value> = found
         .iter()
         .skip(start)
         .take(PAGE)
-        .map(|whole| {
-            let mut record = json!({ "attributes": whole["attributes"] });
-            for name in &query.columns {
-                record[name] = whole.get(name).cloned().unwrap_or(Value::Null);
-            }
-            record
-        })
+        .map(|whole| query.shown(whole))
         .collect();
     let end = start + records.len();
     let done = end >= found.len();

@@ -15,6 +15,41 @@ impl Soql {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         Parser::new(text)?.query()
     }
+
+    /// Returns those of `records` that meet the condition, the oldest first.
+    pub(super) fn in_order(&self, records: impl Iterator<Item = Value>) -> Vec<Value> {
+        let mut found: Vec<Value> = records
+            .filter(|record| self.condition.holds(record))
+            .collect();
+        let order = |record: &Value| {
+            let text = |name: &str| record[name].as_str().unwrap_or_default().to_owned();
+            (text("CreatedDate"), text("Id"))
+        };
+        found.sort_by_cached_key(order);
+        found
+    }
+
+    /// Returns the columns of a record.
+    pub(super) fn shown(&self, whole: &Value) -> Value {
+        let mut record = json!({ "attributes": whole["attributes"] });
+        for name in &self.columns {
+            record[name] = whole.get(name).cloned().unwrap_or(Value::Null);
+        }
+        record
+    }
+}
+
+/// Reads what a search returns: `Contact(Id, Phone), Lead(Id WHERE …)`.
+pub(super) fn returning(text: &str) -> Result<Vec<Soql>, String> {
+    let mut parser = Parser::new(text)?;
+    let mut parts = vec![parser.part()?];
+    while parser.sign(',') {
+        parts.push(parser.part()?);
+    }
+    match parser.tokens.pop() {
+        None => Ok(parts),
+        Some(token) => Err(format!("unexpected token: {token:?}")),
+    }
 }
 
 #[derive(Debug)]
@@ -107,18 +142,10 @@ impl Parser {
             columns.push(self.word()?);
         }
         self.keyword("FROM")?;
-        let object = self.word()?;
-        let object = SObject::named(&object)
-            .ok_or_else(|| format!("sObject type '{object}' is not supported."))?;
+        let object = self.object()?;
         self.keyword("WHERE")?;
         let condition = self.condition()?;
-        if self.is_keyword("ORDER") {
-            self.keyword("BY")?;
-            self.word()?;
-            while self.sign(',') {
-                self.word()?;
-            }
-        }
+        self.order()?;
         match self.tokens.pop() {
             None => Ok(Soql {
                 object,
@@ -127,6 +154,50 @@ impl Parser {
             }),
             Some(token) => Err(format!("unexpected token: {token:?}")),
         }
+    }
+
+    /// Reads what a search returns of one object.
+    fn part(&mut self) -> Result<Soql, String> {
+        let object = self.object()?;
+        if !self.sign('(') {
+            return Err("expecting '('".to_owned());
+        }
+        let mut columns = vec![self.word()?];
+        while self.sign(',') {
+            columns.push(self.word()?);
+        }
+        let condition = if self.is_keyword("WHERE") {
+            self.condition()?
+        } else {
+            Condition::All(Vec::new())
+        };
+        self.order()?;
+        if self.sign(')') {
+            Ok(Soql {
+                object,
+                columns,
+                condition,
+            })
+        } else {
+            Err("expecting ')'".to_owned())
+        }
+    }
+
+    fn object(&mut self) -> Result<SObject, String> {
+        let object = self.word()?;
+        SObject::named(&object).ok_or(format!("sObject type '{object}' is not supported."))
+    }
+
+    fn order(&mut self) -> Result<(), String> {
+        if !self.is_keyword("ORDER") {
+            return Ok(());
+        }
+        self.keyword("BY")?;
+        self.word()?;
+        while self.sign(',') {
+            self.word()?;
+        }
+        Ok(())
     }
 
     /// Reads conditions. Without parentheses SOQL allows one kind of conjunction.

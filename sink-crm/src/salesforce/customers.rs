@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
 
 use leadstream_schemas::LeadId;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::client::{Salesforce, WriteKind};
@@ -11,7 +12,7 @@ use super::people::{People, customer_id, has_person_accounts, is_customer, missi
 use super::response::{parse_candidate, parse_contact};
 use super::schema::Describe;
 use super::soql::{
-    select_by_id, select_contacts, select_converted, select_customers, select_leads,
+    find_numbers, select_by_id, select_contacts, select_converted, select_customers, select_leads,
 };
 use crate::crm::{BatchResponse, Class, Failure, Known, Lost, Prepared, Quota};
 use crate::mapping::Described;
@@ -79,10 +80,30 @@ impl Salesforce {
             let (records, _) = self.query(&soql).await?;
             found.extend(records.iter().filter_map(|it| parse_candidate(it, key)));
         }
+        let unseen: Vec<&UnmatchedLead> = leads.iter().filter(|it| !is_seen(it, &found)).collect();
+        if let Some(sosl) = find_numbers(&unseen, key, people.as_ref()) {
+            found.extend(self.find(&sosl, key).await?);
+        }
         match &people {
             Some(people) => self.resolve_accounts(found, people).await,
             None => Ok(found),
         }
+    }
+
+    /// Returns the candidates of a search, which knows numbers in every notation. Its index lags by
+    /// minutes, so queries come first.
+    async fn find(&self, sosl: &str, key: &str) -> Result<Vec<Candidate>, Failure> {
+        let response = self.get("search", &[("q", sosl)]).await?;
+        let found: Found = serde_json::from_slice(&response.body).map_err(|_| {
+            let reason = "Salesforce's response to a search cannot be parsed";
+            Failure::new(Class::Retry, reason)
+        })?;
+        let candidate =
+            |record: &Map<String, Value>| match record.get("attributes")?.get("type")?.as_str()? {
+                "Contact" => parse_contact(record, key),
+                _ => parse_candidate(record, key),
+            };
+        Ok(found.search_records.iter().filter_map(candidate).collect())
     }
 
     /// Replaces the ids of Contacts of person accounts, to which converted Leads lead.
@@ -273,6 +294,21 @@ impl Salesforce {
         };
         Ok(known.iter().filter_map(lost).collect())
     }
+}
+
+/// Returns whether a record has the number of a lead, or the lead's key.
+fn is_seen(lead: &UnmatchedLead, records: &[Candidate]) -> bool {
+    let has_number = |text: &String| lead.number.as_ref().is_some_and(|it| it.is(text));
+    records.iter().any(|record| {
+        record.key.as_ref() == Some(&lead.lead_id) || record.phones.iter().any(has_number)
+    })
+}
+
+/// The answer to a search.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Found {
+    search_records: Vec<Map<String, Value>>,
 }
 
 fn by_id(records: Vec<Map<String, Value>>) -> BTreeMap<String, Map<String, Value>> {

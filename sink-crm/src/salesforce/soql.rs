@@ -48,17 +48,63 @@ fn condition(leads: &[UnmatchedLead], phones: &[&str]) -> Option<String> {
 /// Selects existing Leads of `leads`. Converted ones are selected, too, where `people` are written.
 pub(super) fn select_leads(leads: &[UnmatchedLead], key: &str, people: bool) -> Option<String> {
     let condition = condition(leads, &PHONES)?;
-    let [phone, mobile] = PHONES;
-    let columns = format!("Id, {key}, {phone}, {mobile}, Email");
+    let columns = lead_columns(key, people);
     Some(if people {
-        format!(
-            "SELECT {columns}, IsConverted, ConvertedContactId FROM Lead WHERE {condition} ORDER BY CreatedDate, Id"
-        )
+        format!("SELECT {columns} FROM Lead WHERE {condition} ORDER BY CreatedDate, Id")
     } else {
         format!(
             "SELECT {columns} FROM Lead WHERE IsConverted = false AND ({condition}) ORDER BY CreatedDate, Id"
         )
     })
+}
+
+/// Returns the columns of Lead that a match reads.
+fn lead_columns(key: &str, people: bool) -> String {
+    let [phone, mobile] = PHONES;
+    let columns = format!("Id, {key}, {phone}, {mobile}, Email");
+    if people {
+        format!("{columns}, IsConverted, ConvertedContactId")
+    } else {
+        columns
+    }
+}
+
+/// Returns the columns of Contact that a match reads.
+fn contact_columns(key: &str, people: &People) -> String {
+    let mut columns = vec![customer_columns(people), "Email"];
+    columns.extend(CONTACT_PHONES);
+    if people.has_key {
+        columns.push(key);
+    }
+    columns.join(", ")
+}
+
+/// Returns the search (SOSL) for existing records with the numbers of `leads`, in any notation; `None`
+/// without a number. Its terms are digits, which need no escaping.
+pub(super) fn find_numbers(
+    leads: &[&UnmatchedLead],
+    key: &str,
+    people: Option<&People>,
+) -> Option<String> {
+    let numbers = leads.iter().filter_map(|lead| lead.number.as_ref());
+    let terms: BTreeSet<String> = numbers.flat_map(Number::dialled).collect();
+    if terms.is_empty() {
+        return None;
+    }
+    let terms: Vec<String> = terms.into_iter().collect();
+    let order = "ORDER BY CreatedDate, Id";
+    let leads = lead_columns(key, people.is_some());
+    let returned = match people {
+        Some(people) => format!(
+            "Contact({} {order}), Lead({leads} {order})",
+            contact_columns(key, people)
+        ),
+        None => format!("Lead({leads} WHERE IsConverted = false {order})"),
+    };
+    let terms = terms.join(" OR ");
+    Some(format!(
+        "FIND {{{terms}}} IN PHONE FIELDS RETURNING {returned}"
+    ))
 }
 
 /// Returns the columns of Contact that tell to which record a customer's fields are written.
@@ -77,14 +123,9 @@ pub(super) fn select_contacts(
     people: &People,
 ) -> Option<String> {
     let condition = condition(leads, &CONTACT_PHONES)?;
-    let mut columns = vec![customer_columns(people), "Email"];
-    columns.extend(CONTACT_PHONES);
-    if people.has_key {
-        columns.push(key);
-    }
     Some(format!(
         "SELECT {} FROM Contact WHERE {condition} ORDER BY CreatedDate, Id",
-        columns.join(", ")
+        contact_columns(key, people)
     ))
 }
 
@@ -146,8 +187,8 @@ pub(super) fn chunk_keys<'k>(keys: &'k [&'k LeadId]) -> impl Iterator<Item = &'k
 #[cfg(test)]
 mod tests {
     use super::{
-        LeadId, People, chunk_keys, select_by_id, select_by_key, select_contacts, select_converted,
-        select_customers, select_leads,
+        LeadId, People, chunk_keys, find_numbers, select_by_id, select_by_key, select_contacts,
+        select_converted, select_customers, select_leads,
     };
     use crate::matching::UnmatchedLead;
     use crate::number::Number;
@@ -235,6 +276,36 @@ mod tests {
         let query = select_contacts(&leads, "WA_Id__c", &people(false, true)).unwrap();
         assert_has(&query, &["OtherPhone, WA_Id__c FROM Contact"]);
         assert!(!query.contains("IsPersonAccount"));
+    }
+
+    #[test]
+    fn numbers_are_searched_for_by_their_digits_alone() {
+        let lead = unmatched(Some("ann@example.com"));
+        let expected = "FIND {14155552671 OR 4155552671} IN PHONE FIELDS RETURNING Lead(Id, WA_Id__c, Phone, MobilePhone, Email WHERE IsConverted = false ORDER BY CreatedDate, Id)";
+        assert_eq!(find_numbers(&[&lead], "WA_Id__c", None).unwrap(), expected);
+        let people = People::default();
+        let sosl = find_numbers(&[&lead], "WA_Id__c", Some(&people)).unwrap();
+        assert_has(
+            &sosl,
+            &[
+                "RETURNING Contact(Id, Email, Phone, MobilePhone, HomePhone, OtherPhone ORDER BY",
+                "), Lead(Id, WA_Id__c, Phone, MobilePhone, Email, IsConverted, ConvertedContactId ORDER BY",
+            ],
+        );
+        let german = UnmatchedLead {
+            number: Number::new("4915112345678"),
+            ..lead.clone()
+        };
+        let sosl = find_numbers(&[&german], "WA_Id__c", None).unwrap();
+        assert_has(
+            &sosl,
+            &["FIND {015112345678 OR 15112345678 OR 4915112345678}"],
+        );
+        let nameless = UnmatchedLead {
+            number: None,
+            ..lead
+        };
+        assert_eq!(find_numbers(&[&nameless], "WA_Id__c", None), None);
     }
 
     #[test]

@@ -253,6 +253,36 @@ async fn an_address_counts_where_no_number_does() {
 }
 
 #[tokio::test]
+async fn salesforce_finds_a_number_in_notations_that_no_list_has() {
+    for (wa_id, written) in [
+        ("4915112345678", "+49 151 123 456 78"),
+        ("4915112345678", "0151/123 456 78"),
+        ("4915112345678", "0151-12 34 56 78"),
+        ("14155552671", "415.555.2671"),
+        ("14155552671", "+1 (415) 555 26 71"),
+        ("5511987654321", "(11) 98765 43 21"),
+        ("5511987654321", "+55 11 8765 4321"),
+    ] {
+        for contacts in [false, true] {
+            let sandbox = sandbox(contacts).await;
+            let salesforce = salesforce(&sandbox, &[]).await;
+            let record = values(json!({ "LastName": "Sales", "Phone": written }));
+            let id = if contacts {
+                sandbox.write_contact(record, false).unwrap()
+            } else {
+                sandbox
+                    .write_record(Vendor::Salesforce, None, record)
+                    .unwrap()
+            };
+            let found = matched(&salesforce, lead(wa_id, None)).await;
+            assert_eq!(found, Match::Record(id), "{wa_id} as {written}");
+            let other = matched(&salesforce, lead("4915112345679", None)).await;
+            assert_eq!(other, Match::None);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_converted_lead_is_written_to_its_contact_or_person_account() {
     for person_account in [false, true] {
         let sandbox = sandbox(true).await;
