@@ -13,7 +13,7 @@ use leadstream_schemas::{
     Reply, ReplyContent, ReplyKind, Revision, SyncPriority, Timestamp, Topic,
 };
 
-use crate::flow::{Referral, START, TurnInput, numbered};
+use crate::flow::{Conversation, Referral, START, TurnInput, numbered};
 use crate::lead::Lead;
 
 /// Names of topics and ids of schemas for the published records.
@@ -65,7 +65,15 @@ pub(crate) fn event(
     at: Timestamp,
 ) -> Option<LeadEvent> {
     let conversation = lead.journal.conversation()?;
-    let first_message = conversation.first_message.as_ref();
+    let Attribution {
+        assigned_at,
+        referral,
+        referred_at,
+        first_message,
+        first_message_at,
+        consent,
+        consent_at,
+    } = attribution(conversation);
     Some(LeadEvent {
         event: EventName::LeadStateUpdated,
         id: format!("{lead_id}:{revision}"),
@@ -92,18 +100,57 @@ pub(crate) fn event(
             cause,
             merged_into: lead.merged_into.clone(),
             assignee: conversation.assignee.clone(),
-            assigned_at: conversation.assigned_at,
-            referral: conversation.referral.as_ref().map(Referral::to_given),
-            referred_at: conversation.referral.as_ref().map(|it| it.at),
-            first_message: first_message.and_then(|it| it.text.clone()),
-            first_message_at: first_message.map(|it| it.at),
-            consent: conversation.consent.map(|it| match it.is_granted {
-                true => Consent::Granted,
-                false => Consent::Withdrawn,
-            }),
-            consent_at: conversation.consent.map(|it| it.at),
+            assigned_at,
+            referral,
+            referred_at,
+            first_message,
+            first_message_at,
+            consent,
+            consent_at,
         },
     })
+}
+
+/// The members of an event about where a lead comes from, who has it, and what it allows.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Attribution {
+    pub(crate) assigned_at: Option<Timestamp>,
+    pub(crate) referral: Option<leadstream_schemas::Referral>,
+    pub(crate) referred_at: Option<Timestamp>,
+    pub(crate) first_message: Option<String>,
+    pub(crate) first_message_at: Option<Timestamp>,
+    pub(crate) consent: Option<Consent>,
+    pub(crate) consent_at: Option<Timestamp>,
+}
+
+pub(crate) fn attribution(conversation: &Conversation) -> Attribution {
+    let first_message = conversation.first_message.as_ref();
+    Attribution {
+        assigned_at: conversation.assigned_at,
+        referral: conversation.referral.as_ref().map(Referral::to_given),
+        referred_at: conversation.referral.as_ref().map(|it| it.at),
+        first_message: first_message.and_then(|it| it.text.clone()),
+        first_message_at: first_message.map(|it| it.at),
+        consent: conversation.consent.map(|it| match it.is_granted {
+            true => Consent::Granted,
+            false => Consent::Withdrawn,
+        }),
+        consent_at: conversation.consent.map(|it| it.at),
+    }
+}
+
+impl From<&EventData> for Attribution {
+    fn from(data: &EventData) -> Self {
+        Self {
+            assigned_at: data.assigned_at,
+            referral: data.referral.clone(),
+            referred_at: data.referred_at,
+            first_message: data.first_message.clone(),
+            first_message_at: data.first_message_at,
+            consent: data.consent,
+            consent_at: data.consent_at,
+        }
+    }
 }
 
 /// The times between which a reply may be sent.

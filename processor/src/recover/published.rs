@@ -6,7 +6,7 @@ use leadstream_kafka::Outgoing;
 use leadstream_schemas::codec::{self, CodecError};
 use leadstream_schemas::{EventData, LeadEvent, LeadId, Reply, Revision};
 
-use crate::engine::effects::OutputTopics;
+use crate::engine::effects::{Attribution, OutputTopics, attribution};
 use crate::flow::{ERASED, START};
 use crate::lead::Lead;
 
@@ -135,6 +135,7 @@ impl Published {
                     && conversation.data == last.lead_data
                     && conversation.flow == last.flow
                     && conversation.assignee == last.assignee
+                    && attribution(conversation) == Attribution::from(last)
             });
         (!same).then_some(known)
     }

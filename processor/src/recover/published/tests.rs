@@ -2,7 +2,7 @@
 
 use leadstream_kafka::Outgoing;
 use leadstream_schemas::codec::{decode, encode};
-use leadstream_schemas::{Cause, LeadEvent, Revision, SyncPriority};
+use leadstream_schemas::{Cause, Consent, LeadEvent, Revision, SyncPriority};
 
 use super::{Published, Suppressed};
 use crate::engine::batch::LoadedState;
@@ -128,7 +128,11 @@ fn an_assignee_and_a_flow_s_version_are_said_too() {
     let fixture = Fixture::new();
     let (known, outgoing) = folded(&fixture, &[0]);
     let event: LeadEvent = decode(&outgoing[0].value).unwrap();
-    let changes: [fn(&mut LeadEvent); 2] = [
+    let changes: [fn(&mut LeadEvent); 6] = [
+        |event| event.data.assigned_at = Some(event.timestamp),
+        |event| event.data.referred_at = Some(event.timestamp),
+        |event| event.data.first_message = None,
+        |event| event.data.consent = Some(Consent::Withdrawn),
         |event| event.data.assignee = Some("anna".to_owned()),
         |event| event.data.flow.version += 1,
     ];
