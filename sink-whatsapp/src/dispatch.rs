@@ -20,6 +20,7 @@ pub mod gate;
 pub mod outcome;
 #[cfg(test)]
 mod tests;
+pub mod unknown;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -33,16 +34,19 @@ use uuid::Uuid;
 use crate::health::HealthReport;
 use crate::number_state::{Cause, NumberState, Pause, Report};
 use crate::pacing::{Pairs, PastAttempts, Throughput};
-use crate::reply_row::{Attempts, ClaimedReply, ReplyState};
+use crate::reply_row::{Attempts, ClaimedReply, NO_CODE, ReplyState};
 use crate::request::{self, Request};
-use crate::send_result::{Class, SendResult};
+use crate::send_result::{Class, GraphError, SendResult};
 use crate::time::after;
 use contents::{Content, Contents, Stop};
 use gate::{Admission, Gate};
 use outcome::{Answer, Limits, Next};
+use unknown::{Resolution, UnknownPolicy};
 
-/// The longest pause between two claims: another process may have written replies.
+/// The longest pause between two claims: another process may have written replies or statuses.
 const POLL: Duration = Duration::from_millis(250);
+/// The longest pause while the number sends nothing.
+const POLL_WHILE_CLOSED: Duration = Duration::from_secs(1);
 
 /// Settings that do not change while the service runs.
 #[derive(Clone, Debug)]
@@ -50,6 +54,8 @@ pub struct Settings {
     pub topic: Arc<str>,
     pub dead_letters: Arc<str>,
     pub limits: Limits,
+    /// Ends the wait of replies whose outcome is unknown.
+    pub policy: UnknownPolicy,
     /// Draws uniformly from 0..1, for the jitter of retries.
     pub draw: fn() -> f64,
 }
@@ -93,11 +99,10 @@ pub enum Event {
 /// An action that the sender carries out.
 #[derive(Debug)]
 pub enum Effect {
-    /// Claim up to so many due replies. At most one claim is under way.
+    /// Claim up to so many replies to send, and those of which it is decided without a request what
+    /// becomes. At most one claim is under way.
     Claim {
         limit: usize,
-        /// Whether those go first whose outcome is unknown.
-        unknown_first: bool,
     },
     Send(Uuid, Request),
     DeadLetter(Uuid, Outgoing),
@@ -133,6 +138,10 @@ pub enum Count {
     Expired,
     /// It failed, and is not tried again.
     Failed(Class),
+    /// A person decides, because the outcome stayed unknown.
+    HandedOff,
+    /// The outcome stayed unknown, and the reply is sent once more by this policy.
+    SentAgain(UnknownPolicy),
     /// An attempt that failed and is made again.
     Retried(Class),
     /// An attempt with an unknown outcome: the person may get the message twice.
@@ -200,7 +209,11 @@ impl Dispatcher {
                 self.claiming = false;
                 // After a full claim there may be more.
                 self.claim_at = if replies.is_empty() {
-                    let poll = after(now, POLL);
+                    let poll = match self.gate.admission(now) {
+                        Admission::NotBefore(until) => after(now, POLL_WHILE_CLOSED).min(until),
+                        Admission::Paused => after(now, POLL_WHILE_CLOSED),
+                        Admission::All | Admission::Alone => after(now, POLL),
+                    };
                     next_due.map_or(poll, |due| due.max(now).min(poll))
                 } else {
                     now
@@ -225,6 +238,7 @@ impl Dispatcher {
                     self.throughput.allow(throughput);
                 }
                 self.gate.checked(&report.health, now);
+                self.claim_at = self.claim_at.min(now);
             }
             Event::Stored => self.storing = false,
             Event::Reported(report) => self.reported(report, now),
@@ -250,17 +264,17 @@ impl Dispatcher {
     }
 
     fn next_claim(&self) -> Option<Timestamp> {
-        // Otherwise the answer of a request comes first.
-        let waits = self.claiming || self.recording || self.slots() == 0;
-        let mut at = self.claim_at.max(self.now);
-        if let Admission::NotBefore(until) = self.gate.admission(at) {
-            at = until;
+        if self.claiming || self.recording {
+            return None;
         }
+        let at = self.claim_at.max(self.now);
+        // Otherwise the answer of a request comes first.
+        let is_free = self.slots() > 0;
         match self.gate.admission(at) {
-            _ if waits => None,
-            Admission::All => Some(at.max(self.throughput.next(at))),
-            Admission::Alone => (self.sending == 0).then_some(at),
-            Admission::NotBefore(_) | Admission::Paused => None,
+            Admission::All => is_free.then(|| at.max(self.throughput.next(at))),
+            Admission::Alone => (is_free && self.sending == 0).then_some(at),
+            // Then it is decided without a request what becomes of some replies.
+            Admission::NotBefore(_) | Admission::Paused => Some(at),
         }
     }
 
@@ -352,14 +366,14 @@ impl Dispatcher {
             return;
         }
         let limit = self.free(now);
-        if limit == 0 {
-            return;
+        let is_closed = matches!(
+            self.gate.admission(now),
+            Admission::NotBefore(_) | Admission::Paused
+        );
+        if limit > 0 || is_closed {
+            self.claiming = true;
+            self.effects.push(Effect::Claim { limit });
         }
-        self.claiming = true;
-        self.effects.push(Effect::Claim {
-            limit,
-            unknown_first: self.gate.prefers_unknown(),
-        });
     }
 
     fn record(&mut self) {
@@ -370,31 +384,18 @@ impl Dispatcher {
         }
     }
 
-    /// Sends a claimed reply, or ends it instead.
+    /// Sends a claimed reply, or decides what becomes of it instead.
     fn begin(&mut self, claimed: ClaimedReply, now: Timestamp) {
-        let unsent = |state| Outcome {
-            token: claimed.token,
-            state,
-            due_at: now,
-            attempts: Attempts {
-                made: claimed.attempts.made.saturating_sub(1),
-                ..claimed.attempts
-            },
-            unknown_since: claimed.unknown_since,
-            provider_id: None,
-            class: None,
-            code: None,
-            reason: None,
-        };
-        if let Some(state) = claimed.ends_as {
-            self.outcomes.push(unsent(state));
+        if let Some(code) = claimed.late_failure {
+            self.fail_late(claimed, code, now);
             return;
         }
-        if claimed.state == ReplyState::Unknown
-            && let Some(reason) = outcome::after_unknown(&claimed.attempts)
-        {
-            let outcome = unsent(ReplyState::Failed);
-            self.fail(claimed, outcome, reason, "no answer came");
+        if let Some(state) = claimed.ends_as {
+            self.outcomes.push(unsent(&claimed, state, now));
+            return;
+        }
+        if claimed.state == ReplyState::Unknown {
+            self.resolve(claimed, now);
             return;
         }
         if claimed
@@ -402,7 +403,8 @@ impl Dispatcher {
             .is_some_and(|expires_at| expires_at <= now)
         {
             self.effects.push(Effect::Count(Count::Expired));
-            self.outcomes.push(unsent(ReplyState::Expired));
+            self.outcomes
+                .push(unsent(&claimed, ReplyState::Expired, now));
             return;
         }
         let request = codec::decode::<Reply>(&claimed.record.value)
@@ -419,7 +421,7 @@ impl Dispatcher {
                         class: Some(class),
                         code,
                         reason: Some(class.advice().to_owned()),
-                        ..unsent(claimed.state)
+                        ..unsent(&claimed, claimed.state, now)
                     });
                     return;
                 }
@@ -431,7 +433,7 @@ impl Dispatcher {
                 self.under_way.insert(claimed.token, claimed);
             }
             Err(problem) => {
-                let outcome = unsent(ReplyState::Failed);
+                let outcome = unsent(&claimed, ReplyState::Failed, now);
                 self.fail(claimed, outcome, Class::Unsendable, &problem);
             }
         }
@@ -465,56 +467,146 @@ impl Dispatcher {
             .map_err(stopped)
     }
 
+    /// Decides what becomes of a reply of which neither an answer nor a status came.
+    fn resolve(&mut self, claimed: ClaimedReply, now: Timestamp) {
+        let policy = self.settings.policy;
+        let class = Class::UnknownOutcome;
+        let problem = format!(
+            "neither an answer nor a status came; policy {}",
+            policy.as_str()
+        );
+        let outcome = |state| Outcome {
+            class: Some(class),
+            reason: Some(format!("{} ({problem})", class.as_str())),
+            ..unsent(&claimed, state, now)
+        };
+        match unknown::resolve(policy, claimed.attempts.unknown, claimed.is_disproved) {
+            Resolution::SendAgain => {
+                self.effects.push(Effect::Count(Count::SentAgain(policy)));
+                self.outcomes.push(outcome(ReplyState::Waiting));
+            }
+            Resolution::HandOff => {
+                self.effects.push(Effect::Count(Count::HandedOff));
+                self.outcomes.push(outcome(ReplyState::HandedOff));
+            }
+            Resolution::GiveUp => {
+                let outcome = outcome(ReplyState::Failed);
+                self.fail(claimed, outcome, class, &problem);
+            }
+        }
+    }
+
+    /// Applies a status `failed` of a message that WhatsApp had accepted. It has the classes of an
+    /// answer; but the result of an earlier message says nothing about the number, except its fault.
+    fn fail_late(&mut self, claimed: ClaimedReply, code: i64, now: Timestamp) {
+        let result = SendResult::Refused(GraphError {
+            code: (code != NO_CODE).then_some(code),
+            ..GraphError::default()
+        });
+        let reply = codec::decode::<Reply>(&claimed.record.value);
+        let content = reply.map_or(Content::Other, |reply| Content::of(&reply.content));
+        let answer = self.answer(&result, &content, &claimed, now);
+        let mut attempts = claimed.attempts;
+        let next = match answer.class {
+            Some(class @ (Class::PauseNumber | Class::ThrottleNumber)) => {
+                self.reported(
+                    Report {
+                        at: now,
+                        class: Some(class),
+                        code: result.code(),
+                    },
+                    now,
+                );
+                Next::Attempt(now)
+            }
+            _ => {
+                let mut gate = self.gate.clone();
+                outcome::apply(answer, &mut attempts, &mut gate, self.settings.limits)
+            }
+        };
+        let outcome = Outcome {
+            attempts,
+            class: answer.class,
+            code: result.code(),
+            reason: Some(outcome::describe(&result)),
+            ..unsent(&claimed, ReplyState::Waiting, now)
+        };
+        self.settle(claimed, content, outcome, next, now);
+    }
+
+    fn answer<'a>(
+        &self,
+        result: &'a SendResult,
+        content: &Content,
+        claimed: &ClaimedReply,
+        now: Timestamp,
+    ) -> Answer<'a> {
+        Answer {
+            result,
+            class: result.class(content.kind()),
+            expires_at: claimed.expires_at,
+            unit: (self.settings.draw)(),
+            now,
+        }
+    }
+
     /// Applies the answer of a request.
     fn finish(&mut self, token: Uuid, result: &SendResult, now: Timestamp) {
         let Some(claimed) = self.under_way.remove(&token) else {
             return;
         };
         self.sending -= 1;
+        let content = self.contents.finish(&token);
+        let answer = self.answer(result, &content, &claimed, now);
         let mut attempts = claimed.attempts;
         if matches!(result, SendResult::Unconfigured(_)) {
             // No request went out.
             attempts.made = attempts.made.saturating_sub(1);
         }
-        let content = self.contents.finish(&token);
-        let class = result.class(content.kind());
-        let answer = Answer {
-            result,
-            class,
-            expires_at: claimed.expires_at,
-            unit: (self.settings.draw)(),
-            now,
-        };
-        let limits = self.settings.limits;
-        let next = outcome::apply(answer, &mut attempts, &mut self.gate, limits);
-        if class == Some(Class::ThrottleNumber) {
+        let next = outcome::apply(answer, &mut attempts, &mut self.gate, self.settings.limits);
+        if answer.class == Some(Class::ThrottleNumber) {
             self.throughput.throttle(now);
         }
-        if class == Some(Class::UnknownOutcome) {
+        if answer.class == Some(Class::UnknownOutcome) {
             self.effects.push(Effect::Count(Count::Unknown));
         }
-        let mut outcome = Outcome {
+        let state = match result {
+            SendResult::Held(_) => ReplyState::Held,
+            _ => ReplyState::Accepted,
+        };
+        let outcome = Outcome {
             token,
-            state: ReplyState::Accepted,
+            state,
             due_at: now,
             attempts,
             unknown_since: claimed.unknown_since,
-            provider_id: None,
-            class,
+            provider_id: result.provider_id().map(str::to_owned),
+            class: answer.class,
             code: result.code(),
             reason: Some(outcome::describe(result)),
         };
+        self.settle(claimed, content, outcome, next, now);
+    }
+
+    /// Completes the outcome of an attempt: `next` says what becomes of the reply.
+    fn settle(
+        &mut self,
+        claimed: ClaimedReply,
+        content: Content,
+        mut outcome: Outcome,
+        next: Next,
+        now: Timestamp,
+    ) {
         match next {
             Next::Accepted => {
                 self.contents.accepted(&content);
                 self.effects.push(Effect::Count(Count::Accepted));
                 outcome.reason = None;
-                outcome.provider_id = result.provider_id().map(str::to_owned);
                 self.outcomes.push(outcome);
             }
             Next::Attempt(at) => self.try_again(outcome, at, claimed.expires_at),
             Next::AttemptOfContent(class) => {
-                let at = self.contents.stop(content, class, result.code(), now);
+                let at = self.contents.stop(content, class, outcome.code, now);
                 self.try_again(outcome, at, claimed.expires_at);
             }
             Next::Unknown(until) => {
@@ -525,7 +617,7 @@ impl Dispatcher {
             }
             Next::Fail(class) => {
                 outcome.state = ReplyState::Failed;
-                let problem = outcome::describe(result);
+                let problem = outcome.reason.take().unwrap_or_default();
                 self.fail(claimed, outcome, class, &problem);
             }
         }
@@ -574,4 +666,23 @@ impl Dispatcher {
 /// Returns `at`, or the time at which the reply expires if that is earlier.
 fn until(at: Timestamp, expires_at: Option<Timestamp>) -> Timestamp {
     expires_at.map_or(at, |end| at.min(end))
+}
+
+/// Returns the outcome of a reply of which no request went out.
+fn unsent(claimed: &ClaimedReply, state: ReplyState, now: Timestamp) -> Outcome {
+    let claims = u32::from(!claimed.is_unresolved());
+    Outcome {
+        token: claimed.token,
+        state,
+        due_at: now,
+        attempts: Attempts {
+            made: claimed.attempts.made.saturating_sub(claims),
+            ..claimed.attempts
+        },
+        unknown_since: claimed.unknown_since,
+        provider_id: None,
+        class: None,
+        code: None,
+        reason: None,
+    }
 }

@@ -35,7 +35,11 @@ struct AcceptedBody {
 #[derive(Deserialize)]
 struct AcceptedMessage {
     id: String,
+    message_status: Option<String>,
 }
+
+/// The status of a message whose template Meta assesses before it delivers it.
+const HELD: &str = "held_for_quality_assessment";
 
 #[derive(Deserialize)]
 struct ErrorBody {
@@ -119,7 +123,10 @@ async fn accepted(response: Response) -> SendResult {
         .ok()
         .and_then(|body| body.messages.into_iter().next());
     if let Some(message) = message.filter(|it| !it.id.is_empty()) {
-        return SendResult::Accepted(message.id);
+        return match message.message_status.as_deref() {
+            Some(HELD) => SendResult::Held(message.id),
+            _ => SendResult::Accepted(message.id),
+        };
     }
     let error = error_of(status, &body);
     if error.code.is_some() {
@@ -170,7 +177,7 @@ mod tests {
     use serde_json::{Value, json};
     use tokio::net::TcpListener;
 
-    use super::{Graph, Request};
+    use super::{Graph, HELD, Request};
     use crate::health::Health;
     use crate::send_result::{GraphError, SendResult};
 
@@ -193,6 +200,9 @@ mod tests {
             "page" => "<html>ok</html>".into_response(),
             "empty" => "{}".into_response(),
             "none" => json!({ "messages": [] }).to_string().into_response(),
+            "holds" => json!({ "messages": [{ "id": "wamid.1", "message_status": HELD }] })
+                .to_string()
+                .into_response(),
             "nameless" => json!({ "messages": [{ "id": "" }] })
                 .to_string()
                 .into_response(),
@@ -290,6 +300,13 @@ mod tests {
             ("v23.0", "501/../x", "Bearer token")
         );
         assert_eq!(*body, json!({ "to": "+491" }));
+    }
+
+    #[tokio::test]
+    async fn a_message_that_is_held_back_is_accepted_as_held() {
+        let (graph, _) = start().await;
+        let held = SendResult::Held("wamid.1".to_owned());
+        assert_eq!(send(&graph, "holds").await, held);
     }
 
     #[tokio::test]

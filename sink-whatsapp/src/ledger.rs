@@ -11,13 +11,18 @@ use uuid::Uuid;
 
 use crate::SERVICE;
 use crate::dispatch::Outcome;
-use crate::reply_row::{Attempts, ClaimedReply, Kind, ReplyState};
+use crate::dispatch::unknown::UnknownPolicy;
+use crate::reply_row::{
+    Attempts, ClaimedReply, KEEP_RECORD, Kind, ReplyState, UNKNOWN_BEFORE_NEWER, WAIT_FOR_SENT,
+};
 use crate::send_result::Class;
+use crate::time::{after, before};
 
 mod arrivals;
 mod feedback;
 mod numbers;
 mod sql;
+mod statuses;
 #[cfg(test)]
 mod tests;
 mod tools;
@@ -59,27 +64,24 @@ impl Ledger {
         database::check_migrations(&self.pool, SERVICE, MIGRATIONS, &migrator()).await
     }
 
-    /// Leases up to `limit` due replies of `number`, the most urgent first. Only the first queued
-    /// reply of a lead is due.
+    /// Leases up to `limit` replies of `number` that are due to be sent, the most urgent first, and
+    /// those of which the sender decides what becomes. `policy` ends the wait of unknown outcomes.
     pub(crate) async fn claim(
         &self,
         number: &str,
         limit: usize,
-        unknown_first: bool,
+        policy: UnknownPolicy,
         lease: Lease,
         now: Timestamp,
     ) -> Result<Vec<ClaimedReply>, DatabaseError> {
-        let statement = if unknown_first {
-            sql::CLAIM_UNKNOWN_FIRST
-        } else {
-            sql::CLAIM
-        };
-        let query = sqlx::query_as(statement)
+        let query = sqlx::query_as(sql::CLAIM)
             .bind(number)
             .bind(column(now))
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
             .bind(lease.token)
-            .bind(column(lease.until));
+            .bind(column(lease.until))
+            .bind(column(before(now, WAIT_FOR_SENT)))
+            .bind(policy.as_str());
         timed(query.fetch_all(&self.pool)).await
     }
 
@@ -142,19 +144,21 @@ impl Ledger {
                     .map(|it| it.provider_id.as_deref())
                     .collect::<Vec<_>>(),
             )
-            .bind(
-                outcomes
-                    .iter()
-                    .map(|it| it.class.map(Class::as_str))
-                    .collect::<Vec<_>>(),
-            )
             .bind(outcomes.iter().map(|it| it.code).collect::<Vec<_>>())
             .bind(
                 outcomes
                     .iter()
                     .map(|it| it.reason.as_deref())
                     .collect::<Vec<_>>(),
-            );
+            )
+            .bind(
+                outcomes
+                    .iter()
+                    .map(|it| it.class.map(Class::as_str))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(column(after(now, UNKNOWN_BEFORE_NEWER)))
+            .bind(column(after(now, KEEP_RECORD)));
         let states: Vec<String> = timed(query.fetch_all(&self.pool)).await?;
         Ok(states
             .iter()
@@ -166,6 +170,21 @@ impl Ledger {
     /// number.
     pub(crate) async fn purge(&self, before: Timestamp, limit: i64) -> Result<u64, DatabaseError> {
         let query = sqlx::query(sql::PURGE).bind(column(before)).bind(limit);
+        Ok(timed(query.execute(&self.pool)).await?.rows_affected())
+    }
+
+    /// Drops up to `limit` records of accepted replies that were kept until a time after `since`, and
+    /// `now` at the latest. Returns their number.
+    pub(crate) async fn drop_records(
+        &self,
+        since: Timestamp,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<u64, DatabaseError> {
+        let query = sqlx::query(sql::DROP_RECORDS)
+            .bind(column(since))
+            .bind(column(now))
+            .bind(limit);
         Ok(timed(query.execute(&self.pool)).await?.rows_affected())
     }
 }
@@ -230,6 +249,8 @@ impl FromRow<'_, PgRow> for ClaimedReply {
             lead_id,
             revision,
             state: read_state(row, "state_before")?.unwrap_or(ReplyState::Unknown),
+            late_failure: row.try_get("late_failure")?,
+            is_disproved: row.try_get("is_disproved")?,
             attempts: Attempts {
                 made: read_count(row, "attempts")?,
                 failures: read_count(row, "failures")?,

@@ -2,7 +2,8 @@
 //!
 //! One worker writes `lead.replies` to a ledger in PostgreSQL, which has one row per reply until its
 //! result. A sender per business number claims what is due, and sends it. The claim is committed
-//! before the request, so no restart and no rebalance repeats a message.
+//! before the request, so no restart and no rebalance repeats a message. Another worker adds what
+//! `message.statuses` says of the messages.
 
 mod client;
 pub mod consume;
@@ -25,6 +26,7 @@ pub mod reply_row;
 pub mod request;
 pub mod send_result;
 mod sender;
+pub mod statuses;
 pub mod time;
 mod wakers;
 pub mod wasender;
@@ -58,6 +60,7 @@ use consume::ReplyWriter;
 use credentials::{CredentialReader, CredentialStore, Source};
 use dispatch::Settings;
 use dispatch::outcome::Limits;
+use dispatch::unknown::UnknownPolicy;
 use feedback::{Feedback, FeedbackError};
 use graph::Graph;
 pub use ledger::{Ledger, MIGRATIONS, migrate, reply_entries};
@@ -65,12 +68,16 @@ use metrics::Metrics;
 use notices::NoticeWriter;
 use numbers::Numbers;
 use sender::{SendError, SenderParts};
+use statuses::{StatusWriter, progress};
+use time::before;
 use wakers::Wakers;
 use wasender::Wasender;
 
 const SERVICE: &str = "sink-whatsapp";
 /// The consumer group of the notices.
 const NOTICES: &str = "sink-whatsapp-notices";
+/// The consumer group of the statuses.
+const STATUSES: &str = "sink-whatsapp-statuses";
 /// Records of a topic that may wait in memory before Kafka is read no further.
 const WAITING_RECORDS: usize = 4_000;
 const WAITING_BYTES: usize = 16 << 20;
@@ -129,7 +136,7 @@ pub struct SendArgs {
         help_heading = "WASenderApi"
     )]
     pub wasender_api_url: Secret,
-    /// Time for a request. What takes longer may have been sent, and is tried once more at most
+    /// Time for a request. What takes longer may have been sent, so a status is waited for
     #[arg(
         long,
         env = "SINK_WHATSAPP_REQUEST_TIMEOUT",
@@ -165,6 +172,25 @@ pub struct SendArgs {
         value_name = "BOOL"
     )]
     pub sink_whatsapp_feedback: bool,
+    /// Time for which a status may still prove that a message without an answer was sent. It ends only
+    /// once all statuses of that time are read
+    #[arg(
+        long,
+        env = "SINK_WHATSAPP_RESOLVE_TIMEOUT",
+        default_value = "60s",
+        value_name = "DURATION",
+        value_parser = duration(Duration::from_secs(1)..=Duration::from_secs(3600))
+    )]
+    pub sink_whatsapp_resolve_timeout: Duration,
+    /// What becomes of a message of which neither an answer nor a status came
+    #[arg(
+        long,
+        env = "SINK_WHATSAPP_UNKNOWN_POLICY",
+        default_value = "evidence",
+        value_enum,
+        value_name = "POLICY"
+    )]
+    pub sink_whatsapp_unknown_policy: UnknownPolicy,
 }
 
 /// The reason why the service stopped. A fault that waiting resolves does not stop it.
@@ -233,7 +259,9 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
                     concurrency: args.send.sink_whatsapp_concurrency.into(),
                     poison: PoisonLimit::default(),
                     throughput: args.send.sink_whatsapp_throughput,
+                    resolve_timeout: args.send.sink_whatsapp_resolve_timeout,
                 },
+                policy: args.send.sink_whatsapp_unknown_policy,
                 draw: rand::random::<f64>,
             },
             ledger: ledger.clone(),
@@ -254,7 +282,12 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     };
     let notices = NoticeWriter {
         ledger: ledger.clone(),
+        wakers: wakers.clone(),
+    };
+    let statuses = StatusWriter {
+        ledger: ledger.clone(),
         wakers,
+        metrics: Arc::clone(&metrics),
     };
     let intakes = Intakes {
         kafka: &args.kafka,
@@ -265,6 +298,8 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     intakes.spawn(&mut tasks, Topic::LeadReplies, SERVICE, "replies", replies)?;
     let topic = Topic::ProviderNotices;
     intakes.spawn(&mut tasks, topic, NOTICES, "notices", notices)?;
+    let topic = Topic::MessageStatuses;
+    let consumer = intakes.spawn(&mut tasks, topic, STATUSES, "statuses", statuses)?;
     tasks.spawn(numbers.run());
     tasks.spawn(count(ledger.clone(), metrics, context.clone()));
     let shutdown = context.shutdown.clone();
@@ -272,7 +307,9 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         credentials.run(shutdown).await;
         Ok(())
     });
-    tasks.spawn(purge(ledger, context.shutdown.clone()));
+    tasks.spawn(purge(ledger.clone(), context.shutdown.clone()));
+    let shutdown = context.shutdown.clone();
+    tasks.spawn(async move { Ok(progress::run(ledger, consumer, shutdown).await?) });
     if let Some(feedback) = feedback {
         let shutdown = context.shutdown.clone();
         tasks.spawn(async move { Ok(feedback.run(shutdown).await?) });
@@ -353,18 +390,27 @@ impl Intakes<'_> {
     }
 }
 
-/// Deletes the results of old replies until shutdown.
+/// Deletes the results of old replies until shutdown, and the words of those that nothing sends again.
 async fn purge(ledger: Ledger, shutdown: CancellationToken) -> Result<(), Error> {
-    let retention = i64::try_from(RETENTION.as_millis()).unwrap_or(i64::MAX);
+    let mut dropped_until = Timestamp::default();
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
             () = tokio::time::sleep(PURGE) => {}
         }
-        let before = Timestamp::from_millis(Timestamp::now().millis() - retention);
-        match ledger.purge(before, PURGE_BATCH).await {
-            Ok(0) => {}
-            Ok(replies) => tracing::debug!(replies, "old replies deleted"),
+        let now = Timestamp::now();
+        let purge = async {
+            let dropped = ledger.drop_records(dropped_until, now, PURGE_BATCH).await?;
+            let deleted = ledger.purge(before(now, RETENTION), PURGE_BATCH).await?;
+            Ok::<_, DatabaseError>((dropped, deleted))
+        };
+        match purge.await {
+            Ok((dropped, deleted)) => {
+                if dropped.cast_signed() < PURGE_BATCH {
+                    dropped_until = now;
+                }
+                tracing::debug!(records = dropped, replies = deleted, "old replies deleted");
+            }
             Err(error) if error.is_transient() => {
                 tracing::warn!(error = %error, "old replies are not deleted yet");
             }

@@ -21,7 +21,19 @@ metric_table! {
             "accepted", "duplicate", "conflict", "expired", "superseded", "withdrawn",
             "undecodable", "unsendable", "refused", "unknown_code", "window_closed",
             "unreachable", "marketing_limit", "marketing_opt_out", "experiment", "exhausted",
-            "unknown_outcome"
+            "unknown_outcome", "handed_off"
+        ]);
+        /// Statuses of messages, by their effect on the replies that they name. `failed` queues the
+        /// reply again. `unchanged` was known or is lower. `unknown` names no reply of the ledger, and
+        /// `foreign` none at all. `ignored` says nothing about delivery. A message counts once in each
+        /// batch.
+        statuses: ByLabel<Counter> = "leadstream_sink_whatsapp_statuses_total" (result: [
+            "raised", "failed", "unchanged", "unknown", "foreign", "other_number", "ignored",
+            "undecodable"
+        ]);
+        /// Replies that were sent once more although WhatsApp may have taken them, by policy.
+        sent_again: ByLabel<Counter> = "leadstream_sink_whatsapp_sent_again_total" (policy: [
+            "evidence", "send_again"
         ]);
         /// Results of replies that did not surely reach their leads, as inputs of the processor, by class.
         undelivered: ByLabel<Counter> = "leadstream_sink_whatsapp_undelivered_total" (class: [
@@ -33,8 +45,7 @@ metric_table! {
             "retry", "throttle_pair", "throttle_number", "pause_number", "stop_template",
             "stop_form", "refused", "unknown_code", "window_closed", "marketing_limit"
         ]);
-        /// Attempts with an unknown outcome: the lead may have received the message, and may
-        /// receive it twice.
+        /// Attempts with an unknown outcome: the lead may have received the message.
         unknown_outcomes: Counter = "leadstream_sink_whatsapp_unknown_outcomes_total";
         /// Time from a request to the Cloud API to its response.
         send_duration: Histogram = "leadstream_sink_whatsapp_send_duration_seconds";
@@ -65,6 +76,8 @@ impl Metrics {
         let result = match count {
             Count::Retried(class) => return self.retries.add(class.as_str(), 1),
             Count::Unknown => return self.unknown_outcomes.increment(1),
+            Count::SentAgain(policy) => return self.sent_again.add(policy.as_str(), 1),
+            Count::HandedOff => "handed_off",
             Count::Accepted => "accepted",
             Count::Expired => "expired",
             Count::Failed(class) => class.as_str(),
@@ -98,6 +111,11 @@ impl Metrics {
 
     pub fn undelivered(&self, class: UndeliveredClass) {
         self.undelivered.add(class.as_str(), 1);
+    }
+
+    /// Counts statuses by what they did.
+    pub fn status(&self, result: &'static str, statuses: u64) {
+        self.statuses.add(result, statuses);
     }
 
     pub fn undecodable(&self, records: usize) {

@@ -11,7 +11,6 @@ use tokio::task::JoinSet;
 
 use crate::Error;
 use crate::dispatch::Inherited;
-use crate::dispatch::outcome::UNKNOWN_PAUSE;
 use crate::ledger::OwnedNumber;
 use crate::number_state::Report;
 use crate::sender::{Links, Ownership, SendError, Sender, SenderParts};
@@ -128,7 +127,7 @@ impl Numbers {
         let number = &acquired.owned.number;
         let now = Timestamp::now();
         let inherited = ledger.inherit(number, acquired.number_state, now).await?;
-        let until = after(now, UNKNOWN_PAUSE);
+        let until = after(now, self.parts.settings.limits.resolve_timeout);
         let unknown = ledger.take_over(process, number, until, now).await?;
         if unknown > 0 {
             tracing::warn!(

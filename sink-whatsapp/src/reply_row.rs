@@ -1,5 +1,7 @@
 //! Defines what the ledger keeps of a reply. Pure.
 
+use std::time::Duration;
+
 use leadstream_kafka::Record;
 pub use leadstream_schemas::reply::token;
 use leadstream_schemas::{LeadId, Reply, ReplyKind, Revision, Timestamp};
@@ -15,22 +17,32 @@ pub enum ReplyState {
     Sending,
     Unknown,
     Accepted,
+    Held,
+    Sent,
+    Delivered,
+    Read,
     Failed,
     Superseded,
     Withdrawn,
     Expired,
+    HandedOff,
 }
 
 impl ReplyState {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::Waiting,
         Self::Sending,
         Self::Unknown,
         Self::Accepted,
+        Self::Held,
+        Self::Sent,
+        Self::Delivered,
+        Self::Read,
         Self::Failed,
         Self::Superseded,
         Self::Withdrawn,
         Self::Expired,
+        Self::HandedOff,
     ];
 
     #[must_use]
@@ -40,10 +52,15 @@ impl ReplyState {
             Self::Sending => "sending",
             Self::Unknown => "unknown",
             Self::Accepted => "accepted",
+            Self::Held => "held",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
             Self::Failed => "failed",
             Self::Superseded => "superseded",
             Self::Withdrawn => "withdrawn",
             Self::Expired => "expired",
+            Self::HandedOff => "handed_off",
         }
     }
 
@@ -57,6 +74,13 @@ impl ReplyState {
     #[must_use]
     pub const fn is_queued(self) -> bool {
         matches!(self, Self::Waiting | Self::Sending | Self::Unknown)
+    }
+
+    /// Returns whether the reply may be sent, or sent again, so that its record is kept: a status may
+    /// still say that an accepted message failed.
+    #[must_use]
+    pub const fn keeps_record(self) -> bool {
+        self.is_queued() || matches!(self, Self::Accepted | Self::Held | Self::Sent)
     }
 }
 
@@ -125,18 +149,41 @@ pub struct Attempts {
     pub window_refusals: u32,
 }
 
-/// A reply that this process may send, or whose wait for proof has ended.
+/// How long an unknown outcome may still be proved, once a newer prompt waits.
+pub const UNKNOWN_BEFORE_NEWER: Duration = Duration::from_secs(10);
+/// How long the next reply of a lead waits for the status `sent` of the accepted one before it:
+/// WhatsApp keeps the order of messages only from then on.
+pub const WAIT_FOR_SENT: Duration = Duration::from_secs(2);
+/// How long the record of an accepted reply is kept that does not expire.
+pub const KEEP_RECORD: Duration = Duration::from_secs(24 * 3600);
+/// Stands for the code of a status `failed` that names none.
+pub const NO_CODE: i64 = -1;
+
+/// A reply that this process may send, or of which it decides what becomes.
 #[derive(Clone, Debug)]
 pub struct ClaimedReply {
     pub token: Uuid,
     pub lead_id: LeadId,
     pub revision: Revision,
-    /// `Waiting` before its request, `Unknown` after one without an outcome.
+    /// `Waiting` before a request and after a late failure, `Unknown` after a request without an
+    /// outcome.
     pub state: ReplyState,
+    /// The code of a status `failed` that came after the message was accepted.
+    pub late_failure: Option<i64>,
+    /// Whether statuses came of messages that were sent later, although none came of this one.
+    pub is_disproved: bool,
     pub attempts: Attempts,
     /// The state that it takes instead of another attempt.
     pub ends_as: Option<ReplyState>,
     pub unknown_since: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
     pub record: Record,
+}
+
+impl ClaimedReply {
+    /// Returns whether it is decided without a request what becomes of the reply.
+    #[must_use]
+    pub const fn is_unresolved(&self) -> bool {
+        self.late_failure.is_some() || matches!(self.state, ReplyState::Unknown)
+    }
 }

@@ -26,6 +26,8 @@ use session::SessionAnswer;
 pub enum SendResult {
     /// The Cloud API took the message, and gave it this id.
     Accepted(String),
+    /// As `Accepted`; WhatsApp holds the message back to assess its template.
+    Held(String),
     Refused(GraphError),
     /// What WASenderApi answered.
     Session(SessionAnswer),
@@ -299,7 +301,7 @@ impl Class {
             Self::Experiment => "Meta withholds the message as part of an experiment",
             Self::Exhausted => "it failed time and again while other messages went through",
             Self::UnknownOutcome => {
-                "WhatsApp's answer was missing twice, so the person may have the message, even twice; `leadstream lead explain` shows a status of this reply if it was sent. Send it by hand only if there is none"
+                "neither an answer nor a status of WhatsApp came, so the person may have the message; `leadstream lead explain` shows a status that came later. Send it by hand only if there is none"
             }
         }
     }
@@ -310,7 +312,7 @@ impl SendResult {
     #[must_use]
     pub fn class(&self, content: ContentKind) -> Option<Class> {
         match self {
-            Self::Accepted(_) => None,
+            Self::Accepted(_) | Self::Held(_) => None,
             Self::Unreachable => Some(Class::Retry),
             Self::Unknown => Some(Class::UnknownOutcome),
             Self::Refused(error) => Some(classify(error, content)),
@@ -323,7 +325,7 @@ impl SendResult {
     #[must_use]
     pub const fn is_from_provider(&self) -> bool {
         match self {
-            Self::Accepted(_) => true,
+            Self::Accepted(_) | Self::Held(_) => true,
             Self::Refused(error) => error.code.is_some(),
             Self::Session(answer) => answer.is_from_api(),
             Self::Unreachable | Self::Unknown | Self::Unconfigured(_) => false,
@@ -334,7 +336,7 @@ impl SendResult {
     #[must_use]
     pub fn provider_id(&self) -> Option<&str> {
         match self {
-            Self::Accepted(id) => Some(id),
+            Self::Accepted(id) | Self::Held(id) => Some(id),
             Self::Session(answer) => answer.message_id.as_deref(),
             _ => None,
         }

@@ -169,12 +169,9 @@ impl Sender {
     fn perform(&self, effect: Effect) {
         let parts = self.parts.clone();
         let job: Job = match effect {
-            Effect::Claim {
-                limit,
-                unknown_first,
-            } => {
+            Effect::Claim { limit } => {
                 let (number, ownership) = (Arc::clone(&self.number), self.ownership.clone());
-                Box::pin(claim(parts, number, limit, unknown_first, ownership))
+                Box::pin(claim(parts, number, limit, ownership))
             }
             Effect::Send(token, request) => {
                 let ownership = self.ownership.clone();
@@ -260,7 +257,6 @@ async fn claim(
     parts: SenderParts,
     number: Arc<str>,
     limit: usize,
-    unknown_first: bool,
     ownership: watch::Receiver<Ownership>,
 ) -> Result<Event, SendError> {
     let claimed = || async {
@@ -272,9 +268,10 @@ async fn claim(
             token: parts.process,
             until: after(now, parts.timeout),
         };
+        let policy = parts.settings.policy;
         let replies = parts
             .ledger
-            .claim(&number, limit, unknown_first, lease, now)
+            .claim(&number, limit, policy, lease, now)
             .await?;
         let next = if replies.is_empty() {
             parts.ledger.next_due(&number, now).await?

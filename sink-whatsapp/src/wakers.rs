@@ -40,6 +40,14 @@ impl Wakers {
         self.unowned.notify_one();
     }
 
+    /// Wakes the senders of this process only: others look by themselves.
+    pub(crate) fn wake_owned(&self, numbers: &BTreeSet<String>) {
+        let senders = self.senders();
+        for wake in numbers.iter().filter_map(|number| senders.get(number)) {
+            wake.notify_one();
+        }
+    }
+
     fn senders(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Notify>>> {
         self.senders.lock().unwrap_or_else(PoisonError::into_inner)
     }

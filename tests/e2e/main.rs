@@ -90,7 +90,7 @@ const TESTS: &[(&str, Test)] = tests![
     recover::a_processor_skips_deleted_records_only_if_an_operator_allows_it,
     database_refusals::a_processor_waits_while_postgresql_refuses_and_continues_by_itself,
     lost_ack::a_webhook_with_a_lost_acknowledgement_gets_503_and_has_one_effect,
-    lost_responses::a_number_without_answers_stops_and_sends_no_reply_more_than_twice,
+    lost_responses::a_number_without_answers_stops_and_sends_no_reply_twice,
     replicas::no_webhook_is_lost_while_ingest_replicas_are_restarted_and_killed,
     privacy::ingests_output_holds_no_secret_and_no_personal_data,
     crm::records::each_bad_record_ends_as_its_row_says_and_delays_no_other,

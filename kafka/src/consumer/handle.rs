@@ -1,5 +1,6 @@
 //! The handle through which workers use the consumer.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use leadstream_schemas::{Offset, Partition};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::{ClientConfig, Message, TopicPartitionList};
 
 use super::poll::Command;
@@ -98,6 +100,72 @@ impl ConsumerHandle {
             high: Offset(high),
             committed,
         })
+    }
+
+    /// Reads the offsets of every partition of the topic from Kafka.
+    ///
+    /// # Errors
+    /// Returns [`ConsumeError::Metadata`] if Kafka does not answer within 10 s.
+    pub async fn all_log_offsets(&self) -> Result<BTreeMap<Partition, LogOffsets>, ConsumeError> {
+        let this = self.clone();
+        tokio::task::spawn_blocking(move || {
+            this.all_log_offsets_blocking()
+                .map_err(|source| ConsumeError::Metadata {
+                    topic: this.topic.to_string(),
+                    source,
+                })
+        })
+        .await
+        .map_err(|_| ConsumeError::Thread)?
+    }
+
+    fn all_log_offsets_blocking(&self) -> KafkaResult<BTreeMap<Partition, LogOffsets>> {
+        let metadata = self
+            .consumer
+            .fetch_metadata(Some(&self.topic), ANSWER_TIMEOUT)?;
+        let topics = metadata.topics().iter();
+        let partitions = topics.flat_map(MetadataTopic::partitions);
+        let partitions: Vec<Partition> = partitions.map(|it| Partition(it.id())).collect();
+        if partitions.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let list = |offset| self.same_offset(&partitions, offset);
+        let committed = list(rdkafka::Offset::Invalid)?;
+        let committed = self.consumer.committed_offsets(committed, ANSWER_TIMEOUT)?;
+        let committed = known_offsets(&committed);
+        // The "time" of the beginning gives the beginning.
+        let find = |offset| {
+            self.consumer
+                .offsets_for_times(list(offset)?, ANSWER_TIMEOUT)
+        };
+        let low = known_offsets(&find(rdkafka::Offset::Beginning)?);
+        let high = known_offsets(&find(rdkafka::Offset::End)?);
+        let logs = partitions.into_iter().map(|partition| {
+            let offset = |offsets: &BTreeMap<Partition, Offset>| {
+                let offset = offsets.get(&partition).copied();
+                offset.ok_or(KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset))
+            };
+            let log = LogOffsets {
+                low: offset(&low)?,
+                high: offset(&high)?,
+                committed: committed.get(&partition).copied(),
+            };
+            Ok((partition, log))
+        });
+        logs.collect()
+    }
+
+    /// Returns `partitions` with one offset, as a request takes them.
+    pub(super) fn same_offset(
+        &self,
+        partitions: &[Partition],
+        offset: rdkafka::Offset,
+    ) -> KafkaResult<TopicPartitionList> {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            list.add_partition_offset(&self.topic, partition.0, offset)?;
+        }
+        Ok(list)
     }
 
     /// Returns whether a partition's log holds a record at one of these offsets. The range may hold
@@ -286,4 +354,18 @@ fn holds_records(
             }
         }
     }
+}
+
+/// Returns the offsets that Kafka gave.
+pub(super) fn known_offsets(list: &TopicPartitionList) -> BTreeMap<Partition, Offset> {
+    let elements = list.elements();
+    let offsets = elements
+        .iter()
+        .filter_map(|it| match (it.error(), it.offset()) {
+            (Ok(()), rdkafka::Offset::Offset(offset)) => {
+                Some((Partition(it.partition()), Offset(offset)))
+            }
+            _ => None,
+        });
+    offsets.collect()
 }

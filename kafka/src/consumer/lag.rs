@@ -9,12 +9,12 @@ use std::time::Duration;
 use leadstream_schemas::{Offset, Partition};
 use leadstream_service::metric_table;
 use leadstream_service::metrics::{Counter, Gauge, Metric, Open};
-use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaResult;
 use tokio_util::sync::CancellationToken;
 
 use super::ConsumerHandle;
+use super::handle::known_offsets;
 use super::progress::{Snapshot, lag, lost};
 
 /// How often Kafka is asked: two requests, whatever the number of partitions.
@@ -129,31 +129,12 @@ impl Watch {
         if partitions.is_empty() {
             return Ok((BTreeMap::new(), BTreeMap::new()));
         }
-        let list = |offset| {
-            let mut list = TopicPartitionList::with_capacity(partitions.len());
-            for partition in partitions {
-                list.add_partition_offset(&self.consumer.topic, partition.0, offset)?;
-            }
-            KafkaResult::Ok(list)
-        };
+        let list = |offset| self.consumer.same_offset(partitions, offset);
         let consumer = &self.consumer.consumer;
         let committed =
             consumer.committed_offsets(list(rdkafka::Offset::Invalid)?, ANSWER_TIMEOUT)?;
         // The "time" of the end gives the end.
         let ends = consumer.offsets_for_times(list(rdkafka::Offset::End)?, ANSWER_TIMEOUT)?;
-        Ok((offsets(&committed), offsets(&ends)))
+        Ok((known_offsets(&committed), known_offsets(&ends)))
     }
-}
-
-fn offsets(list: &TopicPartitionList) -> BTreeMap<Partition, Offset> {
-    let elements = list.elements();
-    let offsets = elements
-        .iter()
-        .filter_map(|it| match (it.error(), it.offset()) {
-            (Ok(()), rdkafka::Offset::Offset(offset)) => {
-                Some((Partition(it.partition()), Offset(offset)))
-            }
-            _ => None,
-        });
-    offsets.collect()
 }

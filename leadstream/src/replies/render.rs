@@ -122,8 +122,12 @@ pub(crate) fn summary(out: &mut String, entry: &ReplyEntry, style: Style) {
 
 const fn ink(state: ReplyState) -> Ink {
     match state {
-        ReplyState::Accepted => Ink::Good,
-        ReplyState::Unknown | ReplyState::Failed => Ink::Bad,
+        ReplyState::Accepted
+        | ReplyState::Held
+        | ReplyState::Sent
+        | ReplyState::Delivered
+        | ReplyState::Read => Ink::Good,
+        ReplyState::Unknown | ReplyState::Failed | ReplyState::HandedOff => Ink::Bad,
         _ => Ink::Faint,
     }
 }

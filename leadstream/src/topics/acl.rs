@@ -52,11 +52,16 @@ const NEEDS: &[Needs] = &[
         service: "sink-whatsapp",
         reads: &[
             (Topic::LeadReplies, "sink-whatsapp"),
+            (Topic::MessageStatuses, "sink-whatsapp-statuses"),
             (Topic::ProviderNotices, "sink-whatsapp-notices"),
         ],
         // The results of replies.
         writes: &[Topic::LeadInputs],
-        dead_letters: &[Topic::LeadReplies, Topic::ProviderNotices],
+        dead_letters: &[
+            Topic::LeadReplies,
+            Topic::MessageStatuses,
+            Topic::ProviderNotices,
+        ],
         counts: &[],
     },
     // And the user of `leadstream lead`.
@@ -148,7 +153,7 @@ mod tests {
         assert!(find(
             "--operation Write --operation Describe --topic 't.lead.events.dead-letters'"
         ));
-        assert!(!find(
+        assert!(find(
             "--operation Read --operation Describe --topic 't.message.statuses'"
         ));
         assert!(find(
@@ -157,6 +162,8 @@ mod tests {
         assert!(find(
             "--operation Read --group 't.leadstream-sink-whatsapp-notices'"
         ));
+        let group = "--operation Read --group 't.leadstream-sink-whatsapp-statuses'";
+        assert!(find(group));
         let counted = "--operation Describe --topic 't.provider.notices.dead-letters'";
         let counters = commands
             .iter()

@@ -12,14 +12,12 @@ use leadstream_schemas::reply::{WithdrawReason, WithdrawScope};
 use leadstream_schemas::{LeadId, Reply, ReplyContent, Revision, Timestamp};
 use uuid::Uuid;
 
-use crate::reply_row::{Kind, ReplyState, content_digest, token};
+use crate::reply_row::{Kind, ReplyState, UNKNOWN_BEFORE_NEWER, content_digest, token};
 use crate::time::after;
 
 /// The longest time by which newer replies postpone the first one, for a lead that writes without a
 /// pause.
 const MAX_POSTPONEMENT: Duration = Duration::from_secs(10);
-/// How long an unknown outcome may still be proved, once a newer prompt waits.
-const UNKNOWN_BEFORE_NEWER: Duration = Duration::from_secs(10);
 
 /// The content digest of a reply whose lead was erased: whatever it says, it is known.
 pub const ERASED: [u8; 16] = [0; 16];
@@ -31,7 +29,7 @@ pub struct Arrival {
     pub reply: Reply,
 }
 
-/// A reply of the ledger that has not ended.
+/// A reply of the ledger that may be sent, or sent again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenReply {
     pub token: Uuid,
@@ -86,7 +84,7 @@ struct Working {
     changed: bool,
 }
 
-/// Plans a batch. `open` holds the open replies of the leads in the batch, and `known` the content
+/// Plans a batch. `open` holds the replies of the leads in the batch, and `known` the content
 /// digests of the batch's replies that the ledger has. No reply goes before `not_before`.
 #[must_use]
 pub fn plan(
@@ -210,7 +208,12 @@ fn end_earlier(lead: &mut [Working], later: &Reply, now: Timestamp) -> Option<Ti
         let row = &mut working.row;
         let is_in_scope = scope == WithdrawScope::All || row.kind == Kind::Prompt;
         // An old record that an operator writes once more ends nothing newer.
-        if !row.state.is_queued() || !is_in_scope || row.revision > later.revision {
+        if !row.state.keeps_record() || !is_in_scope || row.revision > later.revision {
+            continue;
+        }
+        // An earlier record ended it already, and no less.
+        let ends_already = |it| it == end || end == ReplyState::Superseded;
+        if row.ends_as.is_some_and(ends_already) {
             continue;
         }
         match row.state {
@@ -227,6 +230,7 @@ fn end_earlier(lead: &mut [Working], later: &Reply, now: Timestamp) -> Option<Ti
                 row.due_at = row.due_at.min(after(since, UNKNOWN_BEFORE_NEWER));
                 row.ends_as = Some(end);
             }
+            // In flight, or accepted: it gets no further attempt, should it fail.
             _ => row.ends_as = Some(end),
         }
         working.changed = true;

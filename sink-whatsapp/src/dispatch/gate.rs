@@ -41,7 +41,7 @@ pub enum Admission {
 }
 
 /// The state of one number.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Gate {
     number_state: NumberState,
     /// Whether the state has to be stored.
@@ -125,10 +125,8 @@ impl Gate {
         }
     }
 
-    /// Returns whether a reply may reach its person twice: then those go first that may have been
-    /// sent already.
-    #[must_use]
-    pub fn prefers_unknown(&self) -> bool {
+    /// Returns whether the number is paused because answers are missing.
+    fn is_unanswered(&self) -> bool {
         let pause = self.number_state.pause.as_ref();
         pause.is_some_and(|pause| pause.cause == Cause::Unanswered)
     }
@@ -221,7 +219,7 @@ impl Gate {
     /// Records an answer of the provider itself, whatever it says.
     pub fn answered(&mut self, now: Timestamp) {
         self.unknown = 0;
-        if self.prefers_unknown() {
+        if self.is_unanswered() {
             self.resume(now);
         }
     }
@@ -423,7 +421,7 @@ mod tests {
                 assert_eq!(gate.admission(NOW), Admission::All);
             }
             gate.unknown(8, NOW);
-            assert!(gate.prefers_unknown());
+            assert!(gate.is_unanswered());
             gate.checked(&health, NOW);
             assert_eq!(gate.paused().is_none(), resumes, "{health:?}");
             if resumes {

@@ -16,11 +16,6 @@ const RETRY: RetryPolicy = RetryPolicy::new(Duration::from_secs(1), Duration::fr
 /// Failures after which a reply is given up, provided that other replies of the number were accepted
 /// meanwhile. Without those, the reply itself may not be at fault.
 const FAILURES: u32 = 12;
-/// Unknown outcomes after which a reply is given up: each attempt may have reached its person.
-const UNKNOWN_OUTCOMES: u32 = 2;
-/// The pause between the two attempts. A person who has the message answers meanwhile, and then
-/// gets the next prompt instead of a duplicate.
-pub const UNKNOWN_PAUSE: Duration = Duration::from_secs(30);
 /// The longest of the waits of 4ⁿ seconds that Meta asks for.
 const LONGEST_PAIR_WAIT: Duration = Duration::from_secs(3600);
 /// The time after which Meta may deliver a marketing message that it held back.
@@ -34,6 +29,8 @@ pub struct Limits {
     pub poison: PoisonLimit,
     /// Messages per second; absent: a share of what the provider allows.
     pub throughput: Option<u32>,
+    /// How long a status may still prove an unknown outcome.
+    pub resolve_timeout: Duration,
 }
 
 /// What is known of an attempt when its answer came.
@@ -62,15 +59,6 @@ pub enum Next {
     Fail(Class),
 }
 
-/// Returns what becomes of a reply whose wait for proof ended.
-#[must_use]
-pub const fn after_unknown(attempts: &Attempts) -> Option<Class> {
-    if attempts.unknown >= UNKNOWN_OUTCOMES {
-        return Some(Class::UnknownOutcome);
-    }
-    None
-}
-
 /// Applies an answer to the reply's attempts and to its number.
 pub fn apply(answer: Answer<'_>, attempts: &mut Attempts, gate: &mut Gate, limits: Limits) -> Next {
     let Answer { result, now, .. } = answer;
@@ -89,7 +77,7 @@ pub fn apply(answer: Answer<'_>, attempts: &mut Attempts, gate: &mut Gate, limit
         Class::UnknownOutcome => {
             attempts.unknown += 1;
             gate.unknown(limits.concurrency, now);
-            after_unknown(attempts).map_or(Next::Unknown(after(now, UNKNOWN_PAUSE)), Next::Fail)
+            Next::Unknown(after(now, limits.resolve_timeout))
         }
         Class::ThrottleNumber => {
             gate.throttle(result.pause(), answer.unit, now);
@@ -197,7 +185,7 @@ pub fn pause_reason(problem: &str) -> String {
 #[must_use]
 pub fn describe(result: &SendResult) -> String {
     let error = match result {
-        SendResult::Accepted(_) => return "accepted".to_owned(),
+        SendResult::Accepted(_) | SendResult::Held(_) => return "accepted".to_owned(),
         SendResult::Unreachable => return "the provider cannot be reached".to_owned(),
         SendResult::Unknown => return "no answer came".to_owned(),
         SendResult::Unconfigured(Platform::WhatsappCloud) => {

@@ -3,16 +3,20 @@
 use std::time::Duration;
 
 use leadstream_kafka::dead_letter::PoisonLimit;
-use leadstream_schemas::{Platform, Reply, ReplyContent, Timestamp};
+use leadstream_schemas::{
+    DeliveryStatus, MessageStatus, Platform, Reply, ReplyContent, StatusError, Timestamp,
+};
 use uuid::Uuid;
 
-use super::{Count, Dispatcher, Effect, Event, Inherited, Limits, Outcome, Settings};
+use super::unknown::UnknownPolicy;
+use super::{Count, Dispatcher, Effect, Event, Inherited, Limits, Outcome, POLL, Settings};
 use crate::health::{Health, HealthReport};
-use crate::memory_ledger::{MemoryLedger, arrival, prompt};
+use crate::memory_ledger::{MemoryLedger, arrival, prompt, status};
 use crate::number_state::{NumberState, Report};
 use crate::reply_row::{ReplyState, token};
 use crate::send_result::session::SessionAnswer;
 use crate::send_result::{Class, GraphError, SendResult, WAIT_OF_TEMPLATE};
+use crate::statuses;
 use crate::time::after;
 
 mod model;
@@ -31,7 +35,9 @@ fn settings() -> Settings {
                 ..PoisonLimit::default()
             },
             throughput: Some(100_000),
+            resolve_timeout: Duration::from_secs(60),
         },
+        policy: UnknownPolicy::Evidence,
         draw: || 1.0,
     }
 }
@@ -51,6 +57,7 @@ fn accepted() -> SendResult {
 /// A dispatcher of number 501 whose claims and outcomes are carried out at once.
 struct Fixture {
     ledger: MemoryLedger,
+    policy: UnknownPolicy,
     dispatcher: Dispatcher,
     now: Timestamp,
     offset: i64,
@@ -66,9 +73,21 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
+        Self::with(UnknownPolicy::Evidence)
+    }
+
+    fn with(policy: UnknownPolicy) -> Self {
         Self {
             ledger: MemoryLedger::default(),
-            dispatcher: Dispatcher::new(settings(), Inherited::default(), NOW),
+            policy,
+            dispatcher: Dispatcher::new(
+                Settings {
+                    policy,
+                    ..settings()
+                },
+                Inherited::default(),
+                NOW,
+            ),
             now: NOW,
             offset: 0,
             sent: Vec::new(),
@@ -121,13 +140,10 @@ impl Fixture {
         while let Some(event) = events.pop() {
             for effect in self.dispatcher.handle(event, self.now) {
                 match effect {
-                    Effect::Claim {
-                        limit,
-                        unknown_first,
-                    } => {
+                    Effect::Claim { limit } => {
                         let now = self.now;
                         let ledger = &mut self.ledger;
-                        let rows = ledger.claim("501", limit, unknown_first, PROCESS, now);
+                        let rows = ledger.claim("501", limit, self.policy, PROCESS, now);
                         let next = ledger.next_due("501", now);
                         events.push(Event::Claimed(rows, next));
                     }
@@ -154,6 +170,34 @@ impl Fixture {
         }
         self.sent.extend(&sent);
         sent
+    }
+
+    /// Reads a status of the message `wamid.1`, which carries the token of `id`.
+    fn status(&mut self, id: &str, what: DeliveryStatus) -> Vec<Uuid> {
+        self.read_status(status(token(id), "wamid.1", what, self.now))
+    }
+
+    /// Reads a status `failed` with `code`.
+    fn fails(&mut self, id: &str, code: i64) -> Vec<Uuid> {
+        let mut failed = status(token(id), "wamid.1", DeliveryStatus::Failed, self.now);
+        failed.errors.push(StatusError {
+            code,
+            title: None,
+            details: None,
+        });
+        self.read_status(failed)
+    }
+
+    fn read_status(&mut self, status: MessageStatus) -> Vec<Uuid> {
+        for round in statuses::plan::plan(&[status]).rounds {
+            self.ledger.apply_statuses(&round, self.now);
+        }
+        self.handle(Event::Written)
+    }
+
+    /// Reads the statuses up to now.
+    fn pass(&mut self) {
+        self.ledger.passed_at = Some(self.now);
     }
 
     fn state(&self, id: &str) -> ReplyState {
@@ -183,8 +227,22 @@ fn a_lead_s_replies_go_one_by_one_and_other_leads_do_not_wait() {
     let mut fixture = Fixture::new();
     let sent = fixture.read(&[words("a", "ann"), words("b", "ann"), words("c", "bea")]);
     assert_eq!(sorted(sent), sorted(ids(&["a", "c"])));
-    assert_eq!(fixture.answer("a", accepted()), ids(&["b"]));
+    assert!(fixture.answer("a", accepted()).is_empty());
     assert_eq!(fixture.state("a"), ReplyState::Accepted);
+    assert_eq!(fixture.status("a", DeliveryStatus::Sent), ids(&["b"]));
+}
+
+#[test]
+fn the_next_reply_of_a_lead_waits_two_seconds_at_most_for_the_status_sent() {
+    let held = SendResult::Held("wamid.1".into());
+    for (answer, state) in [(accepted(), ReplyState::Accepted), (held, ReplyState::Held)] {
+        let mut fixture = Fixture::new();
+        fixture.read(&[words("a", "ann"), words("b", "ann")]);
+        fixture.answer("a", answer);
+        assert_eq!(fixture.state("a"), state);
+        assert!(fixture.wait(Duration::from_millis(1_999)).is_empty());
+        assert_eq!(fixture.wait(POLL), ids(&["b"]));
+    }
 }
 
 #[test]
@@ -211,19 +269,160 @@ fn a_reply_is_sent_when_it_is_due_and_not_after_it_expired() {
     assert_eq!(fixture.wait(Duration::from_millis(10)), ids(&["a"]));
 }
 
-#[test]
-fn an_unknown_outcome_is_tried_once_more_and_then_a_dead_letter() {
-    let mut fixture = Fixture::new();
-    assert_eq!(fixture.read(&[prompt("a", "ann")]), ids(&["a"]));
-    assert!(fixture.answer("a", SendResult::Unknown).is_empty());
-    assert_eq!(fixture.state("a"), ReplyState::Unknown);
-    assert!(fixture.wait(Duration::from_millis(29_999)).is_empty());
-    assert_eq!(fixture.wait(Duration::from_millis(1)), ids(&["a"]));
+/// A reply of which neither an answer nor a status came until the wait ended, and a later one that was
+/// answered. Returns what is sent at the end.
+fn unknown(fixture: &mut Fixture, is_disproved: bool) -> Vec<Uuid> {
+    fixture.read(&[prompt("a", "ann")]);
     fixture.answer("a", SendResult::Unknown);
-    assert_eq!(fixture.state("a"), ReplyState::Failed);
-    assert_eq!(fixture.dead_letters, 1);
-    let given_up = Count::Failed(Class::UnknownOutcome);
-    assert!(fixture.counts.contains(&given_up));
+    assert_eq!(fixture.state("a"), ReplyState::Unknown);
+    fixture.wait(Duration::from_secs(1));
+    fixture.read(&[prompt("b", "bea")]);
+    fixture.answer("b", accepted());
+    if is_disproved {
+        fixture.status("b", DeliveryStatus::Delivered);
+    }
+    assert!(fixture.wait(Duration::from_secs(600)).is_empty());
+    assert_eq!(
+        fixture.state("a"),
+        ReplyState::Unknown,
+        "lag is not absence"
+    );
+    fixture.pass();
+    fixture.wait(POLL)
+}
+
+#[test]
+fn without_proof_the_policy_decides_once_all_statuses_are_read() {
+    use UnknownPolicy::{Drop, Evidence, HandOff, SendAgain};
+    for policy in [Evidence, HandOff, SendAgain, Drop] {
+        for is_disproved in [false, true] {
+            let mut fixture = Fixture::with(policy);
+            let sent = unknown(&mut fixture, is_disproved);
+            assert_eq!(fixture.ledger.rows[&token("a")].policy, Some(policy));
+            if policy == SendAgain || policy == Evidence && is_disproved {
+                assert_eq!(sent, ids(&["a"]), "{policy:?}");
+                assert!(fixture.counts.contains(&Count::SentAgain(policy)));
+                // A second unknown outcome is for a person.
+                fixture.answer("a", SendResult::Unknown);
+                fixture.wait(Duration::from_secs(60));
+                fixture.pass();
+                assert!(fixture.wait(POLL).is_empty());
+                assert_eq!(fixture.state("a"), ReplyState::HandedOff);
+            } else {
+                assert!(sent.is_empty(), "{policy:?}");
+                let (state, count) = match policy {
+                    Drop => (ReplyState::Failed, Count::Failed(Class::UnknownOutcome)),
+                    _ => (ReplyState::HandedOff, Count::HandedOff),
+                };
+                assert_eq!(fixture.state("a"), state);
+                assert!(fixture.counts.contains(&count));
+            }
+            let reason = fixture.ledger.rows[&token("a")].reason.as_deref().unwrap();
+            assert!(reason.contains("unknown_outcome"), "{reason}");
+        }
+    }
+}
+
+#[test]
+fn a_status_resolves_an_unknown_outcome_and_a_late_answer_adds_what_it_knows() {
+    for what in [
+        DeliveryStatus::Sent,
+        DeliveryStatus::Delivered,
+        DeliveryStatus::Read,
+    ] {
+        let mut fixture = Fixture::with(UnknownPolicy::SendAgain);
+        fixture.read(&[words("a", "ann"), words("b", "ann")]);
+        fixture.answer("a", SendResult::Unknown);
+        assert_eq!(fixture.status("a", what), ids(&["b"]));
+        fixture.pass();
+        assert!(fixture.wait(Duration::from_secs(300)).is_empty());
+        let state = fixture.state("a");
+        assert_eq!(state.as_str(), serde_json::to_value(what).unwrap());
+    }
+    // A status that is faster than the answer.
+    for answer in [accepted(), SendResult::Unknown, refused(131_000)] {
+        let mut fixture = Fixture::new();
+        fixture.read(&[words("a", "ann")]);
+        fixture.status("a", DeliveryStatus::Delivered);
+        fixture.answer("a", answer);
+        assert_eq!(fixture.state("a"), ReplyState::Delivered);
+        assert!(fixture.wait(Duration::from_secs(300)).is_empty());
+    }
+}
+
+#[test]
+fn a_late_failure_has_the_classes_of_an_answer_and_counts_once() {
+    let fixture = |code| {
+        let mut fixture = Fixture::new();
+        fixture.read(&[prompt("a", "ann")]);
+        fixture.answer("a", accepted());
+        fixture.status("a", DeliveryStatus::Sent);
+        fixture.fails("a", code);
+        fixture
+    };
+    let mut again = fixture(131_000);
+    assert_eq!(again.state("a"), ReplyState::Waiting);
+    again.fails("a", 131_000);
+    again.status("a", DeliveryStatus::Sent);
+    assert_eq!(again.wait(Duration::from_secs(60)), ids(&["a"]));
+    again.fails("a", 131_000);
+    again.answer("a", SendResult::Accepted("wamid.2".into()));
+    assert_eq!(again.state("a"), ReplyState::Accepted);
+    let given_up = fixture(131_026);
+    assert_eq!(given_up.state("a"), ReplyState::Failed);
+    let class = Count::Failed(Class::Unreachable);
+    assert!(given_up.counts.contains(&class));
+    let mut paused = fixture(131_042);
+    assert_eq!(paused.state("a"), ReplyState::Waiting);
+    assert!(paused.dispatcher.paused().is_some());
+    assert!(paused.wait(Duration::from_millis(29_999)).is_empty());
+    assert_eq!(paused.wait(Duration::from_millis(1)), ids(&["a"]));
+}
+
+#[test]
+fn a_failure_before_the_answer_counts_and_one_after_the_delivery_does_not() {
+    let mut early = Fixture::new();
+    early.read(&[prompt("a", "ann")]);
+    early.fails("a", 131_026);
+    assert_eq!(early.state("a"), ReplyState::Sending);
+    early.answer("a", accepted());
+    assert_eq!(early.state("a"), ReplyState::Failed);
+    let mut delivered = Fixture::new();
+    delivered.read(&[prompt("a", "ann")]);
+    delivered.answer("a", accepted());
+    delivered.status("a", DeliveryStatus::Delivered);
+    delivered.fails("a", 131_026);
+    assert_eq!(delivered.state("a"), ReplyState::Delivered);
+}
+
+#[test]
+fn a_prompt_that_failed_late_gives_way_to_the_newer_one() {
+    for later in [prompt("b", "ann"), words("b", "ann")] {
+        let mut fixture = Fixture::new();
+        fixture.read(&[prompt("a", "ann")]);
+        fixture.answer("a", accepted());
+        fixture.read(&[later]);
+        fixture.fails("a", 131_000);
+        assert_eq!(fixture.state("a"), ReplyState::Superseded);
+        fixture.wait(Duration::from_secs(300));
+        assert_eq!(fixture.sent, ids(&["a", "b"]));
+    }
+}
+
+#[test]
+fn a_stopped_number_still_decides_what_becomes_of_its_replies() {
+    let mut fixture = Fixture::with(UnknownPolicy::HandOff);
+    fixture.read(&[prompt("a", "ann")]);
+    fixture.answer("a", SendResult::Unknown);
+    fixture.read(&[prompt("b", "bea")]);
+    fixture.wait(Duration::from_secs(59));
+    fixture.answer("b", refused(190));
+    fixture.pass();
+    fixture.wait(Duration::from_secs(1));
+    fixture.pass();
+    fixture.wait(Duration::from_secs(2));
+    assert!(fixture.dispatcher.paused().is_some());
+    assert_eq!(fixture.state("a"), ReplyState::HandedOff);
 }
 
 #[test]
@@ -494,7 +693,10 @@ fn a_reply_that_was_claimed_when_the_number_paused_is_not_sent() {
         code: Some(131_042),
     };
     dispatcher.handle(Event::Reported(late), NOW);
-    let claimed = fixture.ledger.claim("501", 8, false, PROCESS, NOW);
+    let claimed = {
+        let policy = UnknownPolicy::Evidence;
+        fixture.ledger.claim("501", 8, policy, PROCESS, NOW)
+    };
     assert_eq!(claimed.len(), 1);
     assert!(fixture.handle(Event::Claimed(claimed, None)).is_empty());
     assert_eq!(fixture.state("a"), ReplyState::Waiting);
@@ -521,12 +723,14 @@ fn a_lead_gets_45_messages_in_270_seconds_whoever_owns_the_number() {
         let id = format!("a{n}");
         assert_eq!(fixture.read(&[words(&id, "ann")]), ids(&[&id]));
         fixture.answer(&id, accepted());
+        fixture.status(&id, DeliveryStatus::Sent);
     }
     fixture.take_over();
     for n in 30..45 {
         let id = format!("a{n}");
         assert_eq!(fixture.read(&[words(&id, "ann")]), ids(&[&id]));
         fixture.answer(&id, accepted());
+        fixture.status(&id, DeliveryStatus::Sent);
     }
     assert!(fixture.read(&[words("late", "ann")]).is_empty());
     assert_eq!(fixture.ledger.rows[&token("late")].attempts.made, 0);
@@ -568,21 +772,30 @@ fn a_number_sends_as_fast_as_meta_allows_and_slower_when_it_is_throttled() {
 }
 
 #[test]
-fn a_number_without_answers_sends_its_replies_no_more_than_twice() {
-    let mut fixture = Fixture::new();
-    let mut in_flight = fixture.read(&prompts(30));
-    for _ in 0..200 {
-        let mut next = Vec::new();
-        for token in std::mem::take(&mut in_flight) {
-            next.extend(fixture.handle(Event::SendFinished(token, SendResult::Unknown)));
+fn a_number_without_answers_sends_no_copy() {
+    for policy in [UnknownPolicy::Evidence, UnknownPolicy::HandOff] {
+        let mut fixture = Fixture::with(policy);
+        let replies: Vec<Reply> = (0..30)
+            .map(|n| prompt(&n.to_string(), &format!("lead{n}")))
+            .collect();
+        let mut in_flight = fixture.read(&replies);
+        for _ in 0..200 {
+            let mut next = Vec::new();
+            for token in std::mem::take(&mut in_flight) {
+                next.extend(fixture.handle(Event::SendFinished(token, SendResult::Unknown)));
+            }
+            fixture.pass();
+            next.extend(fixture.wait(Duration::from_secs(300)));
+            in_flight = next;
         }
-        next.extend(fixture.wait(Duration::from_secs(300)));
-        in_flight = next;
+        // Before it stops, at most as many as are in flight go out, and then one per probe.
+        assert!(fixture.sent.len() <= 30, "{}", fixture.sent.len());
+        let mut once = fixture.sent.clone();
+        once.sort_unstable();
+        once.dedup();
+        assert_eq!(once.len(), fixture.sent.len());
+        assert_eq!(fixture.state("0"), ReplyState::HandedOff);
     }
-    let of = |token: &Uuid| fixture.sent.iter().filter(|it| *it == token).count();
-    assert!(fixture.sent.iter().all(|token| of(token) <= 2));
-    // Before it stops, at most as many as are in flight go out, and then one per probe.
-    assert!(fixture.sent.len() <= 8 + 40, "{}", fixture.sent.len());
 }
 
 #[test]

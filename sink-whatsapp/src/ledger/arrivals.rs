@@ -178,6 +178,11 @@ async fn change(
         .bind(changed().map(|it| it.token).collect::<Vec<_>>())
         .bind(changed().map(|it| it.state.as_str()).collect::<Vec<_>>())
         .bind(changed().map(|it| it.state.is_queued()).collect::<Vec<_>>())
+        .bind(
+            changed()
+                .map(|it| it.state.keeps_record())
+                .collect::<Vec<_>>(),
+        )
         .bind(changed().map(|it| column(it.due_at)).collect::<Vec<_>>())
         .bind(
             changed()

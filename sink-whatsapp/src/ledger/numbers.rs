@@ -13,8 +13,9 @@ use super::{Ledger, column, read_count, read_time, sql};
 use crate::dispatch::Inherited;
 use crate::number_state::{Cause, NumberState, Pause, Report};
 use crate::pacing::{PAIR_WINDOW, PastAttempts};
+use crate::reply_row::UNKNOWN_BEFORE_NEWER;
 use crate::send_result::Class;
-use crate::time::before;
+use crate::time::{after, before};
 
 /// Replies that were read earlier than this and ended lately are too few for the limit of a pair.
 const RECENT: Duration = Duration::from_secs(15 * 60);
@@ -132,7 +133,8 @@ impl Ledger {
             .bind(number)
             .bind(owner)
             .bind(column(now))
-            .bind(column(until));
+            .bind(column(until))
+            .bind(column(after(now, UNKNOWN_BEFORE_NEWER)));
         Ok(timed(query.execute(&self.pool)).await?.rows_affected())
     }
 }

@@ -78,12 +78,37 @@ fn a_later_record_ends_a_prompt_at_once_or_after_its_request() {
                 (ReplyState::Unknown, Some(end), until)
             );
         }
+        // A status may still say that it failed.
+        for accepted in [ReplyState::Accepted, ReplyState::Held, ReplyState::Sent] {
+            let changed = change(&first, accepted, &later).unwrap();
+            assert_eq!((changed.state, changed.ends_as), (accepted, Some(end)));
+        }
         for ended in [
-            ReplyState::Accepted,
+            ReplyState::Delivered,
+            ReplyState::Read,
             ReplyState::Failed,
             ReplyState::Expired,
+            ReplyState::HandedOff,
         ] {
             assert_eq!(change(&first, ended, &later), None, "{ended:?}");
+        }
+    }
+}
+
+#[test]
+fn what_a_withdrawal_ended_is_superseded_by_nothing() {
+    for state in [ReplyState::Sending, ReplyState::Accepted] {
+        let mut ledger = MemoryLedger::default();
+        ledger.write(&[arrival(0, prompt("a", "ann"))], NOW);
+        ledger.rows.get_mut(&token("a")).unwrap().open.state = state;
+        for (offset, later) in (1..).zip(later().into_iter().rev()) {
+            let later = Reply {
+                id: format!("z{offset}"),
+                ..later
+            };
+            ledger.write(&[arrival(offset, later)], NOW);
+            let ends_as = ledger.rows[&token("a")].open.ends_as;
+            assert_eq!(ends_as, Some(ReplyState::Withdrawn));
         }
     }
 }

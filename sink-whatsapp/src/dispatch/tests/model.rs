@@ -1,5 +1,6 @@
 //! Holds senders against what must always be true: any interleaving of records, claims, answers,
-//! outcomes, crashes, graceful restarts and time. `MODEL_CASES` and `MODEL_SEED` choose the cases.
+//! statuses, outcomes, crashes, graceful restarts and time. `MODEL_CASES` and `MODEL_SEED` choose the
+//! cases.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -12,15 +13,15 @@ use rand::{Rng as _, SeedableRng};
 
 use super::*;
 use crate::consume::plan::Arrival;
-use crate::dispatch::outcome::UNKNOWN_PAUSE;
 
 const LEADS: [&str; 3] = ["ann", "bea", "cid"];
 const STEPS: usize = 60;
 
 /// An action that was begun and not carried out.
 enum Job {
-    Claim(usize, bool),
+    Claim(usize),
     Request(Uuid),
+    Answer(Uuid, SendResult),
     DeadLetter(Uuid),
     Record(Vec<Outcome>),
     CheckHealth,
@@ -35,10 +36,15 @@ struct World {
     process: Uuid,
     jobs: Vec<Job>,
     now: Timestamp,
+    policy: UnknownPolicy,
+    /// Whether all statuses are read before a time counts as passed. Otherwise some never come.
+    statuses_in_time: bool,
+    /// Statuses that WhatsApp has posted, and whether each was read.
+    statuses: Vec<(MessageStatus, bool)>,
     /// Messages that WhatsApp accepted, per reply.
     applied: BTreeMap<Uuid, usize>,
-    /// The replies in the order in which their leads got them first.
-    order: Vec<Uuid>,
+    /// Those of them that reach their person.
+    reached: BTreeMap<Uuid, usize>,
     dead_letters: BTreeSet<Uuid>,
     /// What is stored of the number.
     number_state: NumberState,
@@ -47,24 +53,36 @@ struct World {
     story: String,
 }
 
-fn two_at_a_time() -> Settings {
+fn two_at_a_time(policy: UnknownPolicy) -> Settings {
     let mut settings = settings();
     settings.limits.concurrency = 2;
+    settings.policy = policy;
     settings
 }
 
 impl World {
     fn new(seed: u64) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let policies = [
+            UnknownPolicy::Evidence,
+            UnknownPolicy::HandOff,
+            UnknownPolicy::SendAgain,
+            UnknownPolicy::Drop,
+        ];
+        let policy = *policies.choose(&mut rng).unwrap();
         Self {
-            rng: StdRng::seed_from_u64(seed),
+            policy,
+            statuses_in_time: rng.random_bool(0.5),
+            statuses: Vec::new(),
+            reached: BTreeMap::new(),
+            rng,
             ledger: MemoryLedger::default(),
             log: Vec::new(),
-            dispatcher: Dispatcher::new(two_at_a_time(), Inherited::default(), NOW),
+            dispatcher: Dispatcher::new(two_at_a_time(policy), Inherited::default(), NOW),
             process: Uuid::from_u128(1),
             jobs: Vec::new(),
             now: NOW,
             applied: BTreeMap::new(),
-            order: Vec::new(),
             dead_letters: BTreeSet::new(),
             number_state: NumberState::default(),
             lost: BTreeMap::new(),
@@ -79,10 +97,7 @@ impl World {
     fn handle(&mut self, event: Event) {
         for effect in self.dispatcher.handle(event, self.now) {
             match effect {
-                Effect::Claim {
-                    limit,
-                    unknown_first,
-                } => self.jobs.push(Job::Claim(limit, unknown_first)),
+                Effect::Claim { limit } => self.jobs.push(Job::Claim(limit)),
                 Effect::Send(token, _) => {
                     // A paused number sends a probe, and nothing beside it.
                     let (paused, sending) = (self.dispatcher.paused(), self.dispatcher.sending());
@@ -100,13 +115,15 @@ impl World {
     }
 
     fn step(&mut self) {
-        match self.rng.random_range(0..12) {
+        match self.rng.random_range(0..16) {
             0..3 => self.arrive(),
             3 if self.rng.random_bool(0.3) => self.report(),
             3 => self.repeat_log(),
             4 => self.restart(),
             5 => self.crash(),
             6..8 => self.wait(),
+            8..11 => self.read_status(),
+            11 => self.pass(),
             _ => self.work(None),
         }
     }
@@ -210,13 +227,13 @@ impl World {
     fn begin(&mut self) {
         self.process = Uuid::from_u128(self.process.as_u128() + 1);
         self.now = after(self.now, Duration::from_secs(20));
-        let until = after(self.now, UNKNOWN_PAUSE);
+        let until = after(self.now, Duration::from_secs(60));
         self.ledger.take_over("501", self.process, until, self.now);
         let inherited = Inherited {
             number_state: self.number_state.clone(),
             attempts: self.ledger.past_attempts("501", self.now),
         };
-        self.dispatcher = Dispatcher::new(two_at_a_time(), inherited, self.now);
+        self.dispatcher = Dispatcher::new(two_at_a_time(self.policy), inherited, self.now);
         let paused = self.dispatcher.paused().is_some();
         assert_eq!(paused, self.number_state.pause.is_some(), "{}", self.story);
         self.handle(Event::Written);
@@ -236,13 +253,13 @@ impl World {
         }
         let position = self.rng.random_range(0..self.jobs.len());
         match self.jobs.remove(position) {
-            Job::Claim(limit, unknown_first) => {
+            Job::Claim(limit) => {
                 let (process, now) = (self.process, self.now);
-                let rows = self.ledger.claim("501", limit, unknown_first, process, now);
+                let rows = self.ledger.claim("501", limit, self.policy, process, now);
                 for row in &rows {
                     self.told(format_args!("{:?} is claimed", self.id(row.token)));
                     assert!(
-                        row.ends_as != Some(ReplyState::Withdrawn),
+                        row.ends_as != Some(ReplyState::Withdrawn) || row.late_failure.is_some(),
                         "withdrawn, and claimed: {}",
                         self.story
                     );
@@ -251,6 +268,7 @@ impl World {
                 self.handle(Event::Claimed(rows, next));
             }
             Job::Request(token) => self.request(token, answer),
+            Job::Answer(token, answer) => self.handle(Event::SendFinished(token, answer)),
             Job::DeadLetter(token) => {
                 self.dead_letters.insert(token);
                 self.handle(Event::DeadLettered(token));
@@ -285,7 +303,7 @@ impl World {
     }
 
     fn request(&mut self, token: Uuid, answer: Option<SendResult>) {
-        let answer = answer.unwrap_or_else(|| match self.rng.random_range(0..9) {
+        let mut answer = answer.unwrap_or_else(|| match self.rng.random_range(0..9) {
             0 => SendResult::Unknown,
             1 => SendResult::Unreachable,
             2 => refused(131_056),
@@ -295,9 +313,8 @@ impl World {
             6 => refused(190),
             _ => accepted(),
         });
-        self.told(format_args!("{:?} is answered {answer:?}", self.id(token)));
-        match &answer {
-            SendResult::Accepted(_) => self.apply(token),
+        match &mut answer {
+            SendResult::Accepted(id) => *id = self.apply(token),
             SendResult::Unknown => {
                 if self.rng.random_bool(0.5) {
                     self.apply(token);
@@ -306,23 +323,98 @@ impl World {
             }
             _ => {}
         }
-        self.handle(Event::SendFinished(token, answer));
+        self.told(format_args!("{:?} is answered {answer:?}", self.id(token)));
+        // Statuses may be faster.
+        self.jobs.push(Job::Answer(token, answer));
     }
 
-    /// WhatsApp accepts the message of a reply.
-    fn apply(&mut self, token: Uuid) {
+    /// WhatsApp accepts the message of a reply. Returns the message's id.
+    fn apply(&mut self, token: Uuid) -> String {
         let row = &self.ledger.rows[&token];
         let position = (row.open.revision, row.record.offset);
         let waits = self.ledger.rows.values().find(|earlier| {
+            // What failed late waits again, although later replies have gone.
+            let fails_late = |(status, _): &(MessageStatus, bool)| {
+                status.status == DeliveryStatus::Failed
+                    && status.token() == Some(earlier.open.token)
+            };
             earlier.open.lead_id == row.open.lead_id
                 && earlier.open.state.is_queued()
                 && (earlier.open.revision, earlier.record.offset) < position
+                && !self.statuses.iter().any(fails_late)
         });
         assert!(waits.is_none(), "out of order: {}", self.story);
         *self.applied.entry(token).or_default() += 1;
-        if !self.order.contains(&token) {
-            self.order.push(token);
+        let message = format!("wamid.{}", self.statuses.len());
+        let mut post = |what, code: Option<i64>| {
+            let mut status = status(token, &message, what, self.now);
+            status.errors.extend(code.map(|code| StatusError {
+                code,
+                title: None,
+                details: None,
+            }));
+            self.statuses.push((status, false));
+        };
+        if self.rng.random_bool(0.15) {
+            let codes = [131_000, 131_026, 131_042, 131_047];
+            post(DeliveryStatus::Failed, codes.choose(&mut self.rng).copied());
+            if self.rng.random_bool(0.5) {
+                post(DeliveryStatus::Sent, None);
+            }
+        } else {
+            *self.reached.entry(token).or_default() += 1;
+            post(DeliveryStatus::Sent, None);
+            if self.rng.random_bool(0.5) {
+                post(DeliveryStatus::Delivered, None);
+            }
+            if self.rng.random_bool(0.2) {
+                post(DeliveryStatus::Read, None);
+            }
         }
+        message
+    }
+
+    /// Reads some statuses, in any order and again.
+    fn read_status(&mut self) {
+        if self.statuses.is_empty() {
+            return;
+        }
+        let mut batch = Vec::new();
+        for _ in 0..self.rng.random_range(1..4) {
+            let index = self.rng.random_range(0..self.statuses.len());
+            let (status, is_read) = &mut self.statuses[index];
+            *is_read = true;
+            batch.push(status.clone());
+        }
+        self.read_statuses(&batch);
+    }
+
+    fn read_statuses(&mut self, batch: &[MessageStatus]) {
+        for status in batch {
+            let id = self.id(status.token().unwrap());
+            self.told(format_args!(
+                "{id:?} has {:?} of {}",
+                status.status, status.id
+            ));
+        }
+        for round in statuses::plan::plan(batch).rounds {
+            self.ledger.apply_statuses(&round, self.now);
+        }
+        self.handle(Event::Written);
+    }
+
+    /// Reads what is in the log, so that the time has passed there.
+    fn pass(&mut self) {
+        let mut batch = Vec::new();
+        for (status, is_read) in &mut self.statuses {
+            if self.statuses_in_time && !*is_read {
+                *is_read = true;
+                batch.push(status.clone());
+            }
+        }
+        self.read_statuses(&batch);
+        self.told("all statuses are read");
+        self.ledger.passed_at = Some(self.now);
     }
 
     fn id(&self, token: Uuid) -> String {
@@ -332,37 +424,63 @@ impl World {
     /// Lets everything come to an end: WhatsApp answers, and nothing crashes any more.
     fn finish(&mut self) {
         for _ in 0..5_000 {
+            self.pass();
             while !self.jobs.is_empty() {
                 self.work(Some(accepted()));
             }
-            if self
-                .ledger
-                .rows
-                .values()
-                .all(|it| !it.open.state.is_queued())
-            {
+            let is_posted = |(_, is_read): &(MessageStatus, bool)| !is_read;
+            let is_queued = |it: &crate::memory_ledger::Row| it.open.state.is_queued();
+            let waits = self.statuses_in_time && self.statuses.iter().any(is_posted);
+            if !waits && !self.ledger.rows.values().any(is_queued) {
                 return;
             }
-            self.wait();
+            // The claims until something is due find nothing.
+            let due = self.ledger.next_due("501", self.now);
+            self.now = due.unwrap_or(after(self.now, Duration::from_secs(10)));
+            self.handle(Event::Tick);
         }
         panic!("replies wait for ever: {}", self.story);
     }
 
     fn check(&self) {
         for (token, row) in &self.ledger.rows {
-            let copies = self.applied.get(token).copied().unwrap_or(0);
-            let lost = self.lost.get(token).copied().unwrap_or(0);
+            let of = |counts: &BTreeMap<Uuid, usize>| counts.get(token).copied().unwrap_or(0);
+            let (copies, lost) = (of(&self.reached), of(&self.lost));
             let (id, story) = (&row.reply.id, &self.story);
             assert!(copies <= 2, "{id} goes out {copies} times: {story}");
-            // A copy needs a lost answer. A restart in order loses none.
-            assert!(copies <= 1 + lost, "{id} repeats without a reason: {story}");
+            // A copy needs a lost answer, no status, and a policy. A restart in order loses none.
+            let may_repeat = matches!(
+                row.policy,
+                Some(UnknownPolicy::Evidence | UnknownPolicy::SendAgain)
+            );
+            let may_repeat = may_repeat && lost > 0 && !self.statuses_in_time;
+            assert!(
+                copies <= 1 || may_repeat,
+                "{id} repeats without a reason: {story}"
+            );
             match row.open.state {
-                ReplyState::Accepted => assert!(copies > 0, "{id} was never sent: {story}"),
+                ReplyState::Accepted | ReplyState::Sent => {
+                    assert!(of(&self.applied) > 0, "{id} was never sent: {story}");
+                    if self.statuses_in_time {
+                        assert_eq!(row.open.state, ReplyState::Sent, "{id}: {story}");
+                        assert!(copies > 0, "{id} reached nobody: {story}");
+                    }
+                }
+                ReplyState::Delivered | ReplyState::Read => {
+                    assert!(copies > 0, "{id} reached nobody: {story}");
+                }
                 ReplyState::Failed => {
                     let class = row.class.expect("a class");
                     let is_dead = self.dead_letters.contains(token);
-                    assert_eq!(is_dead, class.is_dead_letter(), "{id}: {story}");
+                    // A crash may repeat the attempt, and it may fail otherwise.
+                    assert!(is_dead || !class.is_dead_letter(), "{id}: {story}");
                     assert!(row.reason.is_some(), "{id}: {story}");
+                }
+                ReplyState::HandedOff => {
+                    assert!(lost > 0 && row.policy.is_some(), "{id}: {story}");
+                    assert!(row.reason.is_some(), "{id}: {story}");
+                    let in_time = self.statuses_in_time;
+                    assert!(copies == 0 || !in_time, "{id} reached its person: {story}");
                 }
                 ReplyState::Superseded => assert_eq!(
                     row.reply.kind,

@@ -1,7 +1,6 @@
 //! Tests which ends of replies are kept for lead.inputs.
 
 use super::*;
-use crate::dispatch::outcome::UNKNOWN_PAUSE;
 use crate::reply_row::token;
 
 const OWNER: Uuid = Uuid::from_u128(7);
@@ -39,11 +38,14 @@ async fn end(ledger: &Ledger, state: ReplyState, class: Option<Class>) {
         token: OWNER,
         until: after(NOW, LEASE),
     };
-    let claimed = ledger.claim("501", 1, false, lease, NOW).await.unwrap();
+    let claimed = ledger
+        .claim("501", 1, UnknownPolicy::Evidence, lease, NOW)
+        .await
+        .unwrap();
     let outcome = Outcome {
         token: claimed[0].token,
         state,
-        due_at: after(NOW, UNKNOWN_PAUSE),
+        due_at: after(NOW, Duration::from_secs(30)),
         attempts: claimed[0].attempts,
         unknown_since: None,
         provider_id: None,

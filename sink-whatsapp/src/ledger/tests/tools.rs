@@ -19,7 +19,10 @@ fn ids(entries: &[ReplyEntry]) -> Vec<&str> {
 async fn send(ledger: &Ledger, failed: &str, accepted: &str) {
     let (token, until) = (Uuid::from_u128(1), after(NOW, LEASE));
     let lease = Lease { token, until };
-    let claimed = ledger.claim("501", 10, false, lease, NOW).await.unwrap();
+    let claimed = ledger
+        .claim("501", 10, UnknownPolicy::Evidence, lease, NOW)
+        .await
+        .unwrap();
     let of = |id: &str| crate::reply_row::token(id);
     let outcomes: Vec<Outcome> = claimed
         .iter()
@@ -189,7 +192,10 @@ async fn a_failed_reply_is_sent_again_unless_a_later_one_supersedes_it() {
         token: Uuid::from_u128(2),
         until: after(NOW, LEASE),
     };
-    let claimed = ledger.claim("501", 10, false, lease, NOW).await.unwrap();
+    let claimed = ledger
+        .claim("501", 10, UnknownPolicy::Evidence, lease, NOW)
+        .await
+        .unwrap();
     let [claimed] = &claimed[..] else {
         panic!("{claimed:?}");
     };
@@ -239,7 +245,8 @@ async fn a_reply_that_waits_is_withdrawn_and_one_in_flight_is_not() {
         .fetch_one(&scratch.pool)
         .await
         .unwrap();
-    assert_eq!(kept, 1, "the words of an ended reply are dropped");
+    // An accepted reply may still fail.
+    assert_eq!(kept, 2, "the words of an ended reply are dropped");
     scratch.drop().await;
 }
 
