@@ -39,7 +39,7 @@ use traffic::{Traffic, Written};
 
 type Test = fn(&World, u64, Option<u64>) -> anyhow::Result<()>;
 
-const TESTS: [(&str, Test); 3] = [
+const TESTS: [(&str, Test); 2] = [
     (
         "whatever_fails_nothing_is_lost_and_nothing_happens_twice",
         engine,
@@ -47,10 +47,6 @@ const TESTS: [(&str, Test); 3] = [
     (
         "whatever_fails_each_crm_has_what_is_wanted_or_the_ledger_says_why",
         crm::run,
-    ),
-    (
-        "a_number_that_refuses_delays_no_other_and_repeats_nothing",
-        |world, _, _| replies::refusal::run(world),
     ),
 ];
 /// The time after the last fault within which consumer lag is zero.

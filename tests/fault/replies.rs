@@ -3,7 +3,6 @@
 
 mod oracle;
 mod record;
-pub(crate) mod refusal;
 mod restarts;
 
 use std::time::Duration;

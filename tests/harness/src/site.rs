@@ -294,11 +294,6 @@ impl<'w> Site<'w> {
             .with_context(|| format!("{name} still runs"))
     }
 
-    /// Returns the peak memory of a service since its start.
-    pub fn peak_bytes(&self, name: &str) -> anyhow::Result<u64> {
-        peak_bytes(&self.get(name)?.process)
-    }
-
     /// Returns the log of a service so far.
     pub fn log(&self, name: &str) -> anyhow::Result<String> {
         Ok(std::fs::read_to_string(self.get(name)?.process.log())?)
