@@ -77,10 +77,11 @@ pub fn input(ended: &EndedReply) -> Option<(UndeliveredClass, LeadInput)> {
     let reply: Reply = codec::decode(&ended.record_value).ok()?;
     let class = classify(&ended.state, ended.class.as_deref());
     // Another error than that of the class may have come last.
-    let has_code = !matches!(
-        class,
-        UndeliveredClass::UnknownOutcome | UndeliveredClass::HandedOff
-    ) && !(ended.state == "expired" && class == UndeliveredClass::WindowClosed);
+    let is_without_code = match class {
+        UndeliveredClass::UnknownOutcome | UndeliveredClass::HandedOff => true,
+        UndeliveredClass::WindowClosed => ended.state == "expired",
+        _ => false,
+    };
     let asked = reply.asked_at.map(|at| after(at, Duration::from_millis(1)));
     let at = ended.ended_at.max(asked.unwrap_or_default());
     let input = LeadInput {
@@ -100,7 +101,7 @@ pub fn input(ended: &EndedReply) -> Option<(UndeliveredClass, LeadInput)> {
         content: Content::Undelivered {
             reply_id: reply.id,
             class,
-            code: ended.code.filter(|_| has_code),
+            code: ended.code.filter(|_| !is_without_code),
             asked_at: reply.asked_at,
         },
         referral: None,

@@ -243,7 +243,7 @@ number  sender  waiting  sending  unknown  oldest                    reason
             oldest: None,
             paused_since: Some(DateTime::UNIX_EPOCH),
             pause_reason: Some("error 190".to_owned()),
-            ..queue.clone()
+            ..queue
         };
         assert_eq!(status(&[queue, paused], Style::PLAIN), expected);
     }
