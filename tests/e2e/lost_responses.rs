@@ -112,9 +112,12 @@ async fn next_owner_sends(
     waiting: &[String],
     taken_over: &String,
 ) -> anyhow::Result<Replies> {
+    let query = "SELECT count(*) FROM whatsapp_numbers WHERE paused_since IS NOT NULL";
+    let paused_numbers: i64 = sqlx::query_scalar(query).fetch_one(&site.database).await?;
+    ensure!(paused_numbers == 2, "the next owner knows {paused_numbers}");
+    site.sandbox.client()?.clear_faults().await?;
     site.kill_and_respawn(SENDER).await?;
     paused(site, 1).await?;
-    site.sandbox.client()?.clear_faults().await?;
     writes(site, &wa_id(LEADS), "Hi").await?;
     let heard = eventually(WITHIN, async || {
         let heard = heard(site).await?;
