@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +46,8 @@ pub(crate) struct App {
     pub(crate) salesforce_usage: Usage,
     pub(crate) received: Mutex<Received>,
     pub(crate) media: Mutex<Media>,
+    /// The message templates of each WABA, as Meta lists them. Without any, every template exists.
+    pub(crate) templates: Mutex<Vec<Value>>,
     /// Times of HubSpot's searches within the last second.
     pub(crate) searches: Mutex<VecDeque<Instant>>,
     /// The credentials that the CRMs accept now.

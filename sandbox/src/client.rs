@@ -8,6 +8,7 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::config::{WasenderWebhook, Webhook};
 use crate::control::wasender::{PhoneMessage, SessionChange};
@@ -309,6 +310,16 @@ impl SandboxClient {
         };
         let request = self.request(Method::POST, "wasender/messages", &[]);
         send(request.json(&message)).await.map(drop)
+    }
+
+    /// Sets the message templates of each WABA, as Meta lists them. Without any, every template exists.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn set_templates(&self, templates: &[Value]) -> Result<(), ClientError> {
+        send(self.request(Method::PUT, "templates", &[]).json(templates))
+            .await
+            .map(drop)
     }
 
     /// Keeps a file that a lead is to send, and returns its media id.

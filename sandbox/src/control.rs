@@ -59,6 +59,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/wasender/limit", put(wasender::set_limit))
         .route("/wasender/sessions/{name}", put(wasender::change_session))
         .route("/wasender/messages", post(wasender::write_on_phone))
+        .route("/templates", put(set_templates))
         .route(
             "/media",
             post(add_media).layer(DefaultBodyLimit::max(MEDIA_LIMIT)),
@@ -292,6 +293,14 @@ async fn add_media(
     let mime_type = mime_type.unwrap_or("application/octet-stream").to_owned();
     let id = lock(&app.media).add(mime_type, bytes);
     Json(AddedMedia { id })
+}
+
+async fn set_templates(
+    State(app): State<Arc<App>>,
+    Json(templates): Json<Vec<serde_json::Value>>,
+) -> StatusCode {
+    *lock(&app.templates) = templates;
+    StatusCode::NO_CONTENT
 }
 
 async fn set_webhook(

@@ -30,6 +30,8 @@ pub enum Endpoint {
     GraphMedia,
     /// Bytes of a file. Key: the media id.
     GraphFile,
+    /// List of message templates.
+    GraphTemplates,
     /// Batch upsert of contacts. Keys: the inputs' ids.
     HubspotUpsert,
     /// Batch update of contacts. Keys: the inputs' ids.
@@ -82,7 +84,8 @@ impl Endpoint {
             | Self::GraphRead
             | Self::GraphNumber
             | Self::GraphMedia
-            | Self::GraphFile => Vendor::Graph,
+            | Self::GraphFile
+            | Self::GraphTemplates => Vendor::Graph,
             Self::HubspotUpsert
             | Self::HubspotUpdate
             | Self::HubspotSearch

@@ -95,6 +95,7 @@ impl Sandbox {
             salesforce_usage: Usage::new(config.salesforce.day),
             received: Mutex::default(),
             media: Mutex::default(),
+            templates: Mutex::default(),
             searches: Mutex::new(VecDeque::new()),
             credentials: Mutex::new(Credentials::from(&config)),
             organisation: Mutex::new(Organisation {

@@ -64,6 +64,8 @@ pub(super) fn title(code: i64) -> &'static str {
         131_057 => "Account in maintenance mode",
         132_000 => "Number of parameters does not match the expected number of params",
         132_001 => "Template name does not exist in the translation",
+        132_015 => "Template is Paused",
+        132_016 => "Template is Disabled",
         133_004 => "Server temporarily unavailable",
         133_010 => "Phone number not registered",
         _ => "Generic user error",

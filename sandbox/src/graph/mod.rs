@@ -29,6 +29,7 @@ pub(crate) mod limits;
 pub(crate) mod media;
 mod number;
 pub(crate) mod rules;
+mod templates;
 
 use error::{invalid, response};
 use limits::Attempt;
@@ -38,6 +39,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/{version}/{phone_number_id}/messages", post(messages))
         .route("/{version}/{node_id}", get(node))
         .merge(media::routes())
+        .merge(templates::routes())
 }
 
 async fn messages(
@@ -67,6 +69,7 @@ async fn messages(
                 .clone()
                 .ok_or_else(|| invalid("Invalid JSON in request body"))?;
             validate(&body)?;
+            templates::check(app, &body)?;
             Ok((number, body))
         });
         send.map_or_else(

@@ -12,4 +12,5 @@ mod salesforce;
 mod sdk;
 mod state;
 mod support;
+mod templates;
 mod wasender;
