@@ -327,6 +327,7 @@ impl From<CommandError> for Problem {
                     CommandMember::Id => Place::header("Idempotency-Key"),
                     CommandMember::Assignee => Place::pointer("/assignee"),
                     CommandMember::Body => Place::pointer("/body"),
+                    CommandMember::Template => Place::pointer("/template"),
                     CommandMember::Type => Place::pointer("/type"),
                 })
             }

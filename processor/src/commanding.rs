@@ -17,7 +17,10 @@ use sqlx::PgPool;
 
 use crate::engine::command::KnownCommand;
 use crate::engine::effects::{OutputTopics, outgoing};
-use crate::flow::{FlowError, MAX_ASSIGNEE_CHARS, MAX_TEXT_CHARS, is_assignee, is_sayable};
+use crate::flow::{
+    FlowError, MAX_ASSIGNEE_CHARS, MAX_TEMPLATE_CHARS, MAX_TEXT_CHARS, is_assignee, is_said,
+    is_template_name,
+};
 use crate::lead::{Accounts, Address, CommandKind, FoldError};
 use crate::store::StoreError;
 
@@ -73,6 +76,7 @@ pub enum CommandMember {
     Type,
     Assignee,
     Body,
+    Template,
 }
 
 /// A command that owns its id, for a lead that exists.
@@ -258,10 +262,19 @@ fn check(id: &str, content: &Content) -> Result<(), CommandError> {
                 "an assignee needs 1 to {MAX_ASSIGNEE_CHARS} characters, without surrounding blanks and control characters"
             ),
         ),
-        Content::Say { body } if !is_sayable(body) => invalid(
+        Content::Say { body, template } if !is_said(body, template.as_deref()) => invalid(
             CommandMember::Body,
             format!(
                 "WhatsApp accepts texts of 1 to {MAX_TEXT_CHARS} characters without control characters"
+            ),
+        ),
+        Content::Say {
+            template: Some(name),
+            ..
+        } if !is_template_name(name) => invalid(
+            CommandMember::Template,
+            format!(
+                "a flow's template has a name of 1 to {MAX_TEMPLATE_CHARS} letters, digits, `-` and `_`"
             ),
         ),
         content if CommandKind::of(content).is_none() => invalid(
@@ -278,7 +291,14 @@ mod tests {
 
     #[test]
     fn an_invalid_command_is_refused_before_it_is_written() {
-        let say = |body: &str| Content::Say { body: body.into() };
+        let say = |body: &str| Content::Say {
+            body: body.into(),
+            template: None,
+        };
+        let template = |body: &str, name: &str| Content::Say {
+            body: body.into(),
+            template: Some(name.into()),
+        };
         let assign = |name: &str| Content::Assign {
             assignee: Some(name.into()),
         };
@@ -288,6 +308,9 @@ mod tests {
             ("a", say(" ")),
             ("a", say(&"a".repeat(4097))),
             ("a", say("a\0")),
+            ("a", template(" ", "still_there")),
+            ("a", template("", "still there")),
+            ("a", template("Hi", "")),
             ("a", assign("")),
             ("a", assign(" ana")),
             ("a", Content::Text { body: "Hi".into() }),
@@ -296,6 +319,8 @@ mod tests {
         }
         for content in [
             say("Hi\nthere"),
+            template("", "still_there"),
+            template("Hi", "still_there"),
             assign("Ana María"),
             Content::Assign { assignee: None },
             Content::Release,

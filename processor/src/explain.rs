@@ -187,7 +187,15 @@ fn says(entry: &Entry) -> String {
         }
         (None, TurnInput::Choice { title, .. }) => format!("chooses {title:?}"),
         (None, TurnInput::Takeover) => "a person of the business writes".to_owned(),
-        (None, TurnInput::Say { body, .. }) => format!("a person of the business says {body:?}"),
+        (None, TurnInput::Say { body, template, .. }) => match template {
+            None => format!("a person of the business says {body:?}"),
+            Some(name) if body.is_empty() => {
+                format!("a person of the business sends the template {name}")
+            }
+            Some(name) => format!(
+                "a person of the business says {body:?}, or sends the template {name} outside the window"
+            ),
+        },
         (None, TurnInput::Restart) => "a person of the business restarts the flow".to_owned(),
         (None, TurnInput::Release) => "a person of the business releases the lead".to_owned(),
         (None, TurnInput::Assign(Some(name))) => format!("is assigned to {name:?}"),

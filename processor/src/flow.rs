@@ -34,6 +34,7 @@ mod reply;
 mod schedule;
 mod shown;
 mod states;
+mod template;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -48,7 +49,7 @@ use leadstream_schemas::FlowRef;
 pub use assignment::{MAX_ASSIGNEE_CHARS, is_assignee};
 pub(crate) use assignment::{assignment_hash, fnv};
 pub use chosen_by::StartedBy;
-pub use command::{MAX_TEXT_CHARS, RejectReason, is_sayable};
+pub use command::{MAX_TEMPLATE_CHARS, MAX_TEXT_CHARS, RejectReason, is_said, is_template_name};
 pub use conversation::{Conversation, FirstMessage, InternalState, StatedConsent};
 pub(crate) use document::{Item, OneOrMany};
 pub use field::FieldType;
@@ -59,6 +60,7 @@ pub use progress::{FormerProgress, Progress};
 pub use referral::Referral;
 pub use reply::numbered;
 pub use states::{COLD, ERASED, HUMAN_HANDOFF, MERGED, OPTED_OUT, START};
+pub use template::ExpectedTemplate;
 pub use time::{Fired, fire, fire_due_timers, next_due, parse_duration};
 pub(crate) use time::{WINDOW, later};
 pub use turn_input::{Media, Place, TurnInput, Undelivered};
@@ -67,6 +69,7 @@ use expression::Expression;
 use prompt::Phrase;
 use read::Expected;
 use schedule::Schedule;
+use template::FlowTemplate;
 use undelivered::Reactions;
 
 /// The document of the default flow.
@@ -91,6 +94,8 @@ pub struct Flow {
     types: BTreeMap<String, FieldType>,
     /// The fields of the referral that no step fills.
     referral_fields: Vec<&'static str>,
+    /// The templates that the flow sends outside WhatsApp's window.
+    templates: Vec<FlowTemplate>,
     /// The steps in the document's order, each reachable from `start`.
     steps: Vec<FlowStep>,
 }
@@ -142,6 +147,15 @@ struct Timers {
     nudge: Option<Duration>,
     cold: Option<Duration>,
     handoff: Option<Duration>,
+    reengage: Option<Reengage>,
+}
+
+/// The timer that sends a template to a lead that has been silent for long.
+#[derive(Debug)]
+struct Reengage {
+    after: Duration,
+    /// The template's name in the flow.
+    template: String,
 }
 
 #[derive(Debug)]
@@ -149,6 +163,8 @@ struct FlowStep {
     state: String,
     /// The prompt on arrival.
     prompt: Option<Phrase>,
+    /// The template that replaces the step's words outside WhatsApp's window, by its name in the flow.
+    outside_window: Option<String>,
     beside: Beside,
     /// True if arriving completes the qualification.
     completes: bool,

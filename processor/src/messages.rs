@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use leadstream_schemas::reply::ReplyOption;
-use leadstream_schemas::{LeadId, MediaType, ReplyContent, Timestamp};
+use leadstream_schemas::{LeadId, MediaType, ReplyContent, ReplyTemplate, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -252,7 +252,7 @@ fn reply(id: String, at: Timestamp, content: &ReplyContent, from: Author) -> Mes
         ReplyContent::Buttons { buttons, .. } => (MessageKind::Buttons, titles(buttons)),
         ReplyContent::List { rows, .. } => (MessageKind::List, titles(rows)),
         ReplyContent::Form { .. } => (MessageKind::Form, Vec::new()),
-        ReplyContent::Template { .. } => (MessageKind::Template, Vec::new()),
+        ReplyContent::Template(_) => (MessageKind::Template, Vec::new()),
         ReplyContent::Withdraw { .. } => (MessageKind::Other, Vec::new()),
     };
     Message {
@@ -268,6 +268,17 @@ fn reply(id: String, at: Timestamp, content: &ReplyContent, from: Author) -> Mes
     }
 }
 
+/// Returns a template's name with the values of its placeholders: only Meta knows its words.
+#[must_use]
+pub fn template_text(template: &ReplyTemplate) -> String {
+    let values = template.header.iter().chain(&template.parameters);
+    let values: Vec<&str> = values.map(String::as_str).collect();
+    if values.is_empty() {
+        return format!("template {}", template.name);
+    }
+    format!("template {}: {}", template.name, values.join(", "))
+}
+
 /// Returns the text of a reply.
 #[must_use]
 pub fn text(content: &ReplyContent) -> String {
@@ -276,7 +287,7 @@ pub fn text(content: &ReplyContent) -> String {
         | ReplyContent::Buttons { body, .. }
         | ReplyContent::List { body, .. }
         | ReplyContent::Form { body, .. } => body.clone(),
-        ReplyContent::Template { name, .. } => format!("template {name}"),
+        ReplyContent::Template(template) => template_text(template),
         ReplyContent::Withdraw { .. } => "replies that wait are withdrawn".to_owned(),
     }
 }
@@ -358,6 +369,7 @@ mod tests {
         let say = TurnInput::Say {
             body: "I am Ana.".into(),
             has_window: true,
+            template: None,
         };
         admit(&mut journal, &input("e", 90_000, say), 32);
         admit(&mut journal, &input("f", 95_000, TurnInput::Takeover), 32);

@@ -28,9 +28,10 @@ pub use transcript::{
     TurnDifference, parse_referral, transcripts_schema,
 };
 
-use crate::flow::{Conversation, Flow, Referral, TurnInput, Undelivered, later, numbered};
+use crate::flow::{Conversation, Flow, Referral, TurnInput, Undelivered, WINDOW, later, numbered};
 use crate::flows::Flows;
 use crate::lead::{Admission, Amendment, FoldError, Input, Journal, OrderKey};
+use crate::messages::template_text;
 
 /// The time at which every simulation begins: 2026-01-05 09:00 UTC.
 const BEGIN: Timestamp = Timestamp::from_secs(1_767_603_600);
@@ -205,7 +206,15 @@ impl<'a> Simulator<'a> {
         } = admission
         {
             // A newer reply supersedes one that still waits.
-            let flow = self.conversation().and_then(|it| self.flows.get(&it.flow));
+            let conversation = self.conversation();
+            let flow = conversation.and_then(|it| self.flows.get(&it.flow));
+            let outside = flow.zip(conversation).and_then(|(flow, conversation)| {
+                let wrote_at = conversation.internal.last_message_at?;
+                let is_outside = later(wrote_at, WINDOW) <= self.now;
+                let template = flow.outside_window(conversation);
+                template.filter(|_| is_outside)
+            });
+            let prompt = outside.map_or(prompt, ReplyContent::Template);
             let wait = flow.map_or(Duration::ZERO, Flow::burst_wait);
             self.waiting = Some((later(self.now, wait), prompt));
         }
@@ -247,7 +256,7 @@ pub fn plain_text(reply: ReplyContent) -> String {
             image,
             ..
         } => format!("{}\n\n[{button}]", shown(image, body)),
-        ReplyContent::Template { name, .. } => format!("[template {name}]"),
+        ReplyContent::Template(template) => format!("[{}]", template_text(&template)),
         ReplyContent::Withdraw { .. } => String::new(),
         // `numbered` left none of these.
         ReplyContent::Buttons { body, .. } | ReplyContent::List { body, .. } => body,

@@ -287,7 +287,12 @@ pub enum Content {
     },
     /// A command: a person of the business writes this, and the bot is silent.
     Say {
+        /// Absent: the template is sent at any time.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
         body: String,
+        /// The template of the lead's flow that is sent outside WhatsApp's window.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        template: Option<String>,
     },
     /// A command: everything that is known of the person goes.
     Erase {

@@ -24,7 +24,7 @@ pub use input::{
     UndeliveredClass,
 };
 pub use notice::ProviderNotice;
-pub use reply::{Recipient, Reply, ReplyContent, ReplyKind};
+pub use reply::{Recipient, Reply, ReplyContent, ReplyKind, ReplyTemplate};
 pub use reqwest::Url;
 pub use status::{DeliveryStatus, MessageStatus, StatusError};
 pub use time::Timestamp;

@@ -37,6 +37,13 @@ pub struct Reply {
     /// shows whether the question is still open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,
+    /// The end of WhatsApp's window: `content` is sent before it, `fallback` from then on. Absent:
+    /// `content` may be sent at any time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_until: Option<Timestamp>,
+    /// The template that is sent instead of `content` outside the window; absent: nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<ReplyTemplate>,
 }
 
 impl Reply {
@@ -118,13 +125,7 @@ pub enum ReplyContent {
         button: String,
         rows: Vec<ReplyOption>,
     },
-    /// An approved template, for use outside the 24-hour window.
-    Template {
-        name: String,
-        language: String,
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        parameters: Vec<String>,
-    },
+    Template(ReplyTemplate),
     /// A WhatsApp Flow to fill in.
     Form {
         body: String,
@@ -152,6 +153,57 @@ impl ReplyContent {
             link: None,
         }
     }
+}
+
+/// An approved template, for use outside the 24-hour window.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReplyTemplate {
+    /// The name that the template has at Meta.
+    pub name: String,
+    /// Meta's code of the language, such as `pt_BR`.
+    pub language: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<TemplateCategory>,
+    /// The values of the body's placeholders, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<String>,
+    /// The names of these placeholders, in the same order; empty if they have numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parameter_names: Vec<String>,
+    /// The value of the placeholder in the header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+    /// The name of the header's placeholder; absent if it has a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header_name: Option<String>,
+    /// The values of buttons that need one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buttons: Vec<TemplateButton>,
+}
+
+/// Meta's category of a template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TemplateCategory {
+    Utility,
+    Marketing,
+}
+
+/// The value of a template's button.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TemplateButton {
+    /// The place of the button in the template, from 0.
+    pub index: u32,
+    pub kind: TemplateButtonKind,
+    /// The end of the address, or what a tap sends back.
+    pub value: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TemplateButtonKind {
+    Url,
+    QuickReply,
 }
 
 /// A button that opens an address.

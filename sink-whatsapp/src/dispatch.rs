@@ -35,7 +35,7 @@ use crate::health::HealthReport;
 use crate::number_state::{Cause, NumberState, Pause, Report};
 use crate::pacing::{Pairs, PastAttempts, Throughput};
 use crate::reply_row::{Attempts, ClaimedReply, NO_CODE, ReplyState};
-use crate::request::{self, Request};
+use crate::request::{self, Request, RequestError};
 use crate::send_result::{Class, GraphError, SendResult};
 use crate::time::after;
 use contents::{Content, Contents, Stop};
@@ -398,22 +398,34 @@ impl Dispatcher {
             self.resolve(claimed, now);
             return;
         }
-        if claimed
-            .expires_at
-            .is_some_and(|expires_at| expires_at <= now)
-        {
-            self.effects.push(Effect::Count(Count::Expired));
-            self.outcomes
-                .push(unsent(&claimed, ReplyState::Expired, now));
-            return;
-        }
         let request = codec::decode::<Reply>(&claimed.record.value)
-            .map_err(|error| error.to_string())
+            .map_err(|error| (Class::Undecodable, error.to_string()))
             .and_then(|reply| {
-                let request = request::build(&reply).map_err(|error| error.to_string())?;
-                Ok((request, Content::of(&reply.content)))
+                let is_closed = claimed.attempts.window_refusals > outcome::WINDOW_REFUSALS;
+                let request = request::build(&reply, is_closed, now).map_err(|error| {
+                    let class = match error {
+                        RequestError::WindowClosed => Class::WindowClosed,
+                        _ => Class::Unsendable,
+                    };
+                    (class, error.to_string())
+                })?;
+                let content = match &reply.fallback {
+                    Some(fallback) if request.is_template() => Content::of_template(fallback),
+                    _ => Content::of(&reply.content),
+                };
+                Ok((request, content))
             });
+        let is_late = claimed
+            .expires_at
+            .is_some_and(|expires_at| expires_at <= now);
+        // The flow hears of a closed window, so that comes before the lateness that follows from it.
+        let is_closed = matches!(&request, Err((Class::WindowClosed, _)));
         match request {
+            _ if is_late && !is_closed => {
+                self.effects.push(Effect::Count(Count::Expired));
+                self.outcomes
+                    .push(unsent(&claimed, ReplyState::Expired, now));
+            }
             Ok((request, content)) => {
                 if let Err((at, class, code)) = self.admit(&claimed, content, now) {
                     self.outcomes.push(Outcome {
@@ -432,9 +444,9 @@ impl Dispatcher {
                 self.effects.push(Effect::Send(claimed.token, request));
                 self.under_way.insert(claimed.token, claimed);
             }
-            Err(problem) => {
+            Err((class, problem)) => {
                 let outcome = unsent(&claimed, ReplyState::Failed, now);
-                self.fail(claimed, outcome, Class::Unsendable, &problem);
+                self.fail(claimed, outcome, class, &problem);
             }
         }
     }
@@ -541,9 +553,11 @@ impl Dispatcher {
         claimed: &ClaimedReply,
         now: Timestamp,
     ) -> Answer<'a> {
+        let class = result.class(content.kind());
         Answer {
             result,
-            class: result.class(content.kind()),
+            class,
+            has_fallback: class == Some(Class::WindowClosed) && has_fallback(claimed),
             expires_at: claimed.expires_at,
             unit: (self.settings.draw)(),
             now,
@@ -685,4 +699,10 @@ fn unsent(claimed: &ClaimedReply, state: ReplyState, now: Timestamp) -> Outcome 
         code: None,
         reason: None,
     }
+}
+
+/// Returns whether a template replaces the reply outside WhatsApp's window.
+fn has_fallback(claimed: &ClaimedReply) -> bool {
+    let reply = codec::decode::<Reply>(&claimed.record.value);
+    reply.is_ok_and(|reply| reply.fallback.is_some())
 }

@@ -37,6 +37,8 @@ pub(crate) fn prompt(id: &str, lead: &str) -> Reply {
         not_before: None,
         expires_at: None,
         asked_at: None,
+        window_until: None,
+        fallback: None,
     }
 }
 

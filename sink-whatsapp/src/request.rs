@@ -15,8 +15,8 @@
 mod tests;
 mod wasender;
 
-use leadstream_schemas::reply::{ReplyOption, token};
-use leadstream_schemas::{Platform, Recipient, Reply, ReplyContent};
+use leadstream_schemas::reply::{ReplyOption, TemplateButton, TemplateButtonKind, token};
+use leadstream_schemas::{Platform, Recipient, Reply, ReplyContent, ReplyTemplate, Timestamp};
 use serde_json::{Map, Value, json};
 
 const TEXT_BODY: usize = 4096;
@@ -29,6 +29,10 @@ const ROWS: usize = 10;
 const ROW_TITLE: usize = 24;
 const ROW_DESCRIPTION: usize = 72;
 const OPTION_ID: usize = 200;
+const TEMPLATE_HEADER: usize = 60;
+const TEMPLATE_BODY: usize = 1024;
+const URL: usize = 2000;
+const PAYLOAD: usize = 128;
 
 /// A message to post: the provider, the business number that sends it, and the body.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +40,14 @@ pub struct Request {
     pub platform: Platform,
     pub number: String,
     pub body: Value,
+}
+
+impl Request {
+    /// Returns whether it sends a template.
+    #[must_use]
+    pub fn is_template(&self) -> bool {
+        self.body.get("type").and_then(Value::as_str) == Some("template")
+    }
 }
 
 /// The reason why a reply has no form in the API of its provider. Holds nothing of the reply's text.
@@ -61,6 +73,8 @@ pub enum RequestError {
     },
     #[error("the record withdraws replies and is none itself")]
     Withdrawal,
+    #[error("WhatsApp's window is closed, and the reply has no template for that time")]
+    WindowClosed,
     #[error("there are {count} {what}, and WhatsApp takes 1 to {limit}; change the flow")]
     Count {
         what: &'static str,
@@ -69,13 +83,14 @@ pub enum RequestError {
     },
 }
 
-/// Returns the request that sends `reply`.
+/// Returns the request that sends `reply` at the time `now`: its content within WhatsApp's window, else its
+/// fallback. `is_closed` says that WhatsApp considers the window closed.
 ///
 /// # Errors
 /// Returns an error if the provider would refuse the reply in any case.
-pub fn build(reply: &Reply) -> Result<Request, RequestError> {
+pub fn build(reply: &Reply, is_closed: bool, now: Timestamp) -> Result<Request, RequestError> {
     let body = match reply.platform {
-        Platform::WhatsappCloud => cloud_api(reply)?,
+        Platform::WhatsappCloud => cloud_api(reply, is_closed, now)?,
         Platform::Wasender => wasender::body(&reply.recipient, &reply.content)?,
     };
     Ok(Request {
@@ -85,13 +100,19 @@ pub fn build(reply: &Reply) -> Result<Request, RequestError> {
     })
 }
 
-fn cloud_api(reply: &Reply) -> Result<Value, RequestError> {
+fn cloud_api(reply: &Reply, is_closed: bool, now: Timestamp) -> Result<Value, RequestError> {
     let mut body = Map::new();
     body.insert("messaging_product".into(), json!("whatsapp"));
     body.insert("recipient_type".into(), json!("individual"));
     let (member, recipient) = recipient(&reply.recipient)?;
     body.insert(member.into(), Value::String(recipient));
-    let (kind, content) = content(&reply.content)?;
+    let is_closed = is_closed || reply.window_until.is_some_and(|until| until <= now);
+    let (kind, content) = match (&reply.content, &reply.fallback) {
+        (ReplyContent::Template(template), _) => template_content(template)?,
+        (_, Some(fallback)) if is_closed => template_content(fallback)?,
+        (_, None) if is_closed => return Err(RequestError::WindowClosed),
+        (inside, _) => content(inside)?,
+    };
     body.insert("type".into(), json!(kind));
     body.insert(kind.into(), content);
     // Statuses return it, to every app that the account has. So it names nobody.
@@ -173,11 +194,7 @@ fn content(content: &ReplyContent) -> Result<(&'static str, Value), RequestError
             let action = json!({ "name": "flow", "parameters": parameters });
             interactive("flow", image.as_deref(), body, &action)
         }
-        ReplyContent::Template {
-            name,
-            language,
-            parameters,
-        } => Ok(("template", template(name, language, parameters))),
+        ReplyContent::Template(template) => template_content(template),
         ReplyContent::Withdraw { .. } => Err(RequestError::Withdrawal),
     }
 }
@@ -206,17 +223,70 @@ fn interactive(
     Ok(("interactive", interactive))
 }
 
-fn template(name: &str, language: &str, parameters: &[String]) -> Value {
-    let language = json!({ "code": language });
-    if parameters.is_empty() {
-        return json!({ "name": name, "language": language });
+fn template_content(template: &ReplyTemplate) -> Result<(&'static str, Value), RequestError> {
+    let mut components = Vec::new();
+    if let Some(header) = &template.header {
+        length(
+            "the value in the template's header",
+            header,
+            TEMPLATE_HEADER,
+        )?;
+        let parameters = [parameter(header, template.header_name.as_ref())];
+        components.push(json!({ "type": "header", "parameters": parameters }));
     }
-    let parameters: Vec<Value> = parameters
-        .iter()
-        .map(|text| json!({ "type": "text", "text": text }))
-        .collect();
-    let components = json!([{ "type": "body", "parameters": parameters }]);
-    json!({ "name": name, "language": language, "components": components })
+    if !template.parameters.is_empty() {
+        for text in &template.parameters {
+            length("a value in the template", text, TEMPLATE_BODY)?;
+        }
+        let values = template.parameters.iter().enumerate();
+        let parameters = values.map(|(at, text)| parameter(text, template.parameter_names.get(at)));
+        let parameters: Vec<Value> = parameters.collect();
+        components.push(json!({ "type": "body", "parameters": parameters }));
+    }
+    for button in &template.buttons {
+        components.push(template_button(button)?);
+    }
+    let mut message = json!({
+        "name": template.name,
+        "language": { "code": template.language },
+    });
+    if let (false, Some(members)) = (components.is_empty(), message.as_object_mut()) {
+        members.insert("components".into(), Value::Array(components));
+    }
+    Ok(("template", message))
+}
+
+fn parameter(text: &str, name: Option<&String>) -> Value {
+    match name {
+        Some(name) => json!({ "type": "text", "parameter_name": name, "text": text }),
+        None => json!({ "type": "text", "text": text }),
+    }
+}
+
+fn template_button(button: &TemplateButton) -> Result<Value, RequestError> {
+    let (kind, parameter) = match button.kind {
+        TemplateButtonKind::Url => {
+            length("the address of the template's button", &button.value, URL)?;
+            ("url", json!({ "type": "text", "text": button.value }))
+        }
+        TemplateButtonKind::QuickReply => {
+            length(
+                "the payload of the template's button",
+                &button.value,
+                PAYLOAD,
+            )?;
+            (
+                "quick_reply",
+                json!({ "type": "payload", "payload": button.value }),
+            )
+        }
+    };
+    Ok(json!({
+        "type": "button",
+        "sub_type": kind,
+        "index": button.index.to_string(),
+        "parameters": [parameter],
+    }))
 }
 
 fn each(

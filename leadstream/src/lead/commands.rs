@@ -59,9 +59,12 @@ pub(super) struct Assign {
 pub(super) struct Say {
     #[command(flatten)]
     lead: Named,
-    /// The text of the message
-    #[arg(value_name = "TEXT")]
-    text: String,
+    /// The text of the message; none with `--template` sends the template at any time
+    #[arg(value_name = "TEXT", required_unless_present = "template")]
+    text: Option<String>,
+    /// A template of the lead's flow, for the time outside WhatsApp's window of 24 hours
+    #[arg(long, value_name = "NAME")]
+    template: Option<String>,
     #[command(flatten)]
     options: CommandOptions,
 }
@@ -132,9 +135,11 @@ impl Assign {
 
 impl Say {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        self.options
-            .run(self.lead, Content::Say { body: self.text })
-            .await
+        let content = Content::Say {
+            body: self.text.unwrap_or_default(),
+            template: self.template,
+        };
+        self.options.run(self.lead, content).await
     }
 }
 

@@ -27,11 +27,11 @@ pub(crate) use result::{
 };
 pub(crate) use timers::{Clock, DueLead, fire_timers};
 
-use super::effects::{self, OutputTopics};
+use super::effects::{self, OutputTopics, Times};
 use crate::erasure::{ErasureKeys, ErasureRecord};
-use crate::flow::RejectReason;
+use crate::flow::{RejectReason, TurnInput};
 use crate::flows::Flows;
-use crate::lead::{CommandKind, FoldError, Inbound, InputError, Lead, StoredError, scoped};
+use crate::lead::{FoldError, Inbound, InputError, Lead, StoredError, scoped};
 
 /// The loaded database state that the fold may use.
 #[derive(Clone, Debug, Default)]
@@ -326,21 +326,25 @@ impl Step<'_> {
         cause: &InputId,
         batch: &mut BatchFold,
     ) -> Result<(), BatchError> {
-        let builder = self.effect_builder();
-        let (kind, times) = match &self.keyed.inbound {
-            Inbound::Command(command) => {
-                let kind = match command.kind {
-                    CommandKind::Say => ReplyKind::AgentMessage,
-                    _ => effects::kind(lead),
-                };
-                (kind, EffectBuilder::command_times(lead))
-            }
-            input => {
-                let received_at = input.order().received_at;
-                (effects::kind(lead), builder.answer_times(lead, received_at))
-            }
+        let Some(content) = prompt else {
+            return Ok(());
         };
-        let said = prompt.map(|content| (kind, content));
+        let builder = self.effect_builder();
+        let at = self.keyed.inbound.order().received_at;
+        let (kind, not_before, named) = match &self.keyed.inbound {
+            Inbound::Command(command) => match &command.input.answer {
+                TurnInput::Say { template, .. } => {
+                    (ReplyKind::AgentMessage, None, template.as_deref())
+                }
+                _ => (effects::kind(lead), None, None),
+            },
+            _ => (effects::kind(lead), builder.waits_until(lead, at), None),
+        };
+        let said = builder.said(lead, kind, content, named);
+        let times = Times {
+            not_before,
+            ..EffectBuilder::ends(lead, &said, at)
+        };
         builder.reply(lead, said, cause.as_str(), times, batch)
     }
 

@@ -10,7 +10,7 @@ use leadstream_schemas::registry::SchemaIds;
 use leadstream_schemas::reply::{WithdrawReason, WithdrawScope};
 use leadstream_schemas::{
     Cause, Consent, EventData, InputId, LeadEvent, LeadId, LeadMetadata, Platform, Recipient,
-    Reply, ReplyContent, ReplyKind, Revision, SyncPriority, Timestamp, Topic,
+    Reply, ReplyContent, ReplyKind, ReplyTemplate, Revision, SyncPriority, Timestamp, Topic,
 };
 
 use crate::flow::{Conversation, Referral, START, TurnInput, numbered};
@@ -158,6 +158,17 @@ impl From<&EventData> for Attribution {
 pub(crate) struct Times {
     pub(crate) not_before: Option<Timestamp>,
     pub(crate) expires_at: Option<Timestamp>,
+    /// The end of WhatsApp's window, where the content needs it.
+    pub(crate) window_until: Option<Timestamp>,
+}
+
+/// What is said to a lead.
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    pub(crate) kind: ReplyKind,
+    pub(crate) content: ReplyContent,
+    /// The template that is sent instead outside WhatsApp's window.
+    pub(crate) fallback: Option<ReplyTemplate>,
 }
 
 /// Returns the kind of a reply to `lead` in its current state, unless it is an agent message. A bot
@@ -259,6 +270,8 @@ pub(crate) fn reply(
         not_before: times.not_before,
         expires_at: times.expires_at,
         asked_at: asked_at.filter(|_| kind == Some(ReplyKind::Prompt)),
+        window_until: times.window_until,
+        fallback: None,
     }
 }
 

@@ -88,6 +88,8 @@ pub struct InternalState {
     pub skipped: Vec<String>,
     /// The questions that were left after too many tries.
     pub given_up: Vec<String>,
+    /// True if the lead was sent the template of `timers.reengage` since the bot waits for an answer.
+    pub reengaged: bool,
 }
 
 /// The last message to a question or after the flow's end, and how many like it came in a row.
@@ -112,6 +114,15 @@ pub struct LastText {
     pub at: Timestamp,
     /// The field that the text filled, if the question takes any text.
     pub field: Option<String>,
+}
+
+impl InternalState {
+    /// Begins to wait for an answer.
+    pub(super) const fn wait_from(&mut self, at: Timestamp) {
+        self.waiting_since = Some(at);
+        self.nudged = false;
+        self.reengaged = false;
+    }
 }
 
 impl Conversation {
@@ -199,8 +210,7 @@ impl Conversation {
         }
         self.internal.takeover_at = None;
         self.internal.tries = 0;
-        self.internal.waiting_since = Some(at);
-        self.internal.nudged = false;
+        self.internal.wait_from(at);
     }
 
     fn is_suspended(&self) -> bool {

@@ -7,10 +7,12 @@ mod expect;
 mod hours;
 mod languages;
 mod one_or_many;
+mod template;
 mod undelivered;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{MapAccess, Visitor};
@@ -26,6 +28,7 @@ pub(super) use expect::{
 pub(super) use hours::{HoursDocument, Time, Times};
 pub(super) use languages::{Language, Languages, LocalizedText, LocalizedWords};
 pub(crate) use one_or_many::{Item, OneOrMany};
+pub(super) use template::{ButtonDocument, ParametersDocument, TemplateDocument};
 pub(super) use undelivered::{ReactionDocument, UndeliveredDocument};
 
 /// A qualification flow of Leadstream.
@@ -76,6 +79,11 @@ pub(super) struct Document {
     /// The time zone of `today` and `tomorrow`, such as `America/Sao_Paulo`: `UTC` by default.
     #[schemars(with = "Option<String>")]
     pub(super) time_zone: Option<Spanned<String>>,
+    /// The templates of WhatsApp that the flow sends outside the window of 24 hours, by the names that
+    /// the flow gives them.
+    #[serde(default, deserialize_with = "mapping")]
+    #[schemars(with = "BTreeMap<String, TemplateDocument>")]
+    pub(super) templates: Vec<(Spanned<String>, TemplateDocument)>,
     /// The steps by name. A lead's state is the name of its step.
     #[schemars(with = "Steps")]
     pub(super) steps: Spanned<Steps>,
@@ -173,6 +181,21 @@ pub(super) struct TimersDocument {
     /// The time after a person's last message until the bot resumes: `12h` by default.
     #[schemars(with = "Option<String>")]
     pub(super) handoff: Option<Spanned<String>>,
+    /// A template for a lead that has been silent for longer than WhatsApp's window; none by default.
+    pub(super) reengage: Option<ReengageDocument>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Reengage")]
+pub(super) struct ReengageDocument {
+    /// The silence after which the template is sent, from `24h` on. It waits for the working hours of a
+    /// flow that has some.
+    #[schemars(with = "String")]
+    pub(super) after: Spanned<String>,
+    /// The template, by its name in `templates`.
+    #[schemars(with = "String")]
+    pub(super) template: Spanned<String>,
 }
 
 /// The steps by state, in the document's order.
@@ -199,6 +222,10 @@ pub(super) struct StepDocument {
     /// `nothing`, the default, goes on at once.
     #[schemars(with = "Option<Expect>")]
     pub(super) expect: Option<Spanned<Expect>>,
+    /// The template that is sent instead of the step's words outside WhatsApp's window, by its name in
+    /// `templates`.
+    #[schemars(with = "Option<String>")]
+    pub(super) outside_window: Option<Spanned<String>>,
     /// Sent instead of the prompt after a message that is no answer. Where the flow has ended, sent
     /// after every message.
     #[schemars(with = "Option<LocalizedText>")]
@@ -317,6 +344,29 @@ impl Item for Case {
     fn item(generator: &mut SchemaGenerator) -> Schema {
         generator.subschema_for::<Self>()
     }
+}
+
+/// Reads a mapping whose entries have names of their own, in its order.
+fn mapping<'de, D, T>(deserializer: D) -> Result<Vec<(Spanned<String>, T)>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct MappingVisitor<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for MappingVisitor<T> {
+        type Value = Vec<(Spanned<String>, T)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a mapping from names")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+            entries(map)
+        }
+    }
+
+    deserializer.deserialize_map(MappingVisitor(PhantomData))
 }
 
 /// Returns the entries of a mapping in their order.

@@ -225,8 +225,7 @@ impl<'a> Turn<'a> {
         if conversation.state == COLD {
             conversation.resume(self.asked_at);
         }
-        conversation.internal.waiting_since = Some(self.asked_at);
-        conversation.internal.nudged = false;
+        conversation.internal.wait_from(self.asked_at);
         match flow.correction(conversation, input) {
             Some(correction) => self.correct(correction, conversation),
             None => self.apply_to_step(conversation, input),

@@ -16,6 +16,7 @@ mod names;
 mod phrase;
 mod referral;
 mod schedule;
+mod template;
 
 use std::fmt;
 use std::ops::RangeInclusive;

@@ -230,6 +230,14 @@ pub(super) fn is_field_name(name: &str) -> bool {
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
+/// Returns whether `text` can name a flow, a step or a template, with up to `most` characters.
+pub(super) fn is_identifier(text: &str, most: usize) -> bool {
+    (1..=most).contains(&text.len())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+}
+
 /// Appends a percent-encoded value, without the characters that exceed [`MAX_VALUE`].
 fn push_encoded(url: &mut String, text: &str) {
     let mut left = MAX_VALUE;

@@ -1,4 +1,4 @@
-//! The timers of a conversation: nudge, cold, end of a hand-off.
+//! The timers of a conversation: nudge, cold, reengage, end of a hand-off.
 
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ enum Timer {
     Handoff,
     Nudge,
     Cold,
+    /// A template outside WhatsApp's window.
+    Reengage,
 }
 
 /// Returns when the next timer is due; none if the conversation has no timer.
@@ -58,6 +60,12 @@ pub fn fire(flow: &Flow, conversation: &Conversation) -> Step {
         Some((_, Timer::Cold)) => {
             after.suspend(COLD);
             None
+        }
+        Some((_, Timer::Reengage)) => {
+            after.internal.reengaged = true;
+            let reengage = flow.timers.reengage.as_ref();
+            let template = reengage.and_then(|it| flow.template(&it.template, &after));
+            template.map(ReplyContent::Template)
         }
     };
     Step {
@@ -97,11 +105,19 @@ fn next_timer(flow: &Flow, conversation: &Conversation) -> Option<(Timestamp, Ti
             Timer::Handoff,
         ));
     }
-    let is_open = matches!(flow.step(&conversation.state)?.role, Role::Ask(_));
+    let is_open = matches!(flow.step(conversation.open_step())?.role, Role::Ask(_));
     if !is_open || conversation.is_completed {
         return None;
     }
     let since = internal.waiting_since?;
+    let reengage = timers.reengage.as_ref().filter(|_| !internal.reengaged);
+    let reengage = reengage.map(|it| {
+        let due = later(since, it.after);
+        (reengage_due(&flow.schedule, due), Timer::Reengage)
+    });
+    if conversation.state == COLD {
+        return reengage;
+    }
     let cold = timers.cold.map(|wait| later(since, wait));
     let nudge = timers.nudge.filter(|_| !internal.nudged).and_then(|wait| {
         let closes = later(internal.last_message_at?, WINDOW);
@@ -112,10 +128,16 @@ fn next_timer(flow: &Flow, conversation: &Conversation) -> Option<(Timestamp, Ti
         nudge_due(&flow.schedule, since, due, closes)
     });
     let nudge = nudge.map(|due| (due, Timer::Nudge));
-    match (nudge, cold.map(|due| (due, Timer::Cold))) {
-        (Some(nudge), Some(cold)) if cold.0 < nudge.0 => Some(cold),
-        (nudge, cold) => nudge.or(cold),
-    }
+    let cold = cold.map(|due| (due, Timer::Cold));
+    // Of timers that are due together, the first here comes first.
+    let timers = [nudge, cold, reengage];
+    timers.into_iter().flatten().min_by_key(|(due, _)| *due)
+}
+
+/// Returns when a template that is due at `due` is sent: it waits for the working hours.
+fn reengage_due(schedule: &Schedule, due: Timestamp) -> Timestamp {
+    let opens = schedule.hours.as_ref().and_then(|_| schedule.opens_at(due));
+    opens.unwrap_or(due)
 }
 
 /// Returns when a nudge that is due at `due` is sent before `closes`; none if it is not. It waits for

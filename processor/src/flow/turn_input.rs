@@ -68,6 +68,9 @@ pub enum TurnInput {
         body: String,
         /// True if the provider takes free texts only for 24 hours after the lead's last message.
         has_window: bool,
+        /// The template that is sent outside these 24 hours, or at any time if there is no text.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        template: Option<String>,
     },
     #[serde(rename = "d")]
     Media(Box<Media>),
@@ -185,9 +188,10 @@ impl TurnInput {
             Content::Restart => Self::Restart,
             Content::Release => Self::Release,
             Content::Assign { assignee } => Self::Assign(assignee.clone()),
-            Content::Say { body } => Self::Say {
+            Content::Say { body, template } => Self::Say {
                 body: body.clone(),
                 has_window: platform == Platform::WhatsappCloud,
+                template: template.clone(),
             },
             _ => return None,
         })

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::Lead;
 use super::amend::Amendment;
-use crate::flow::{Referral, TurnInput, is_assignee, is_sayable};
+use crate::flow::{Referral, TurnInput, is_assignee, is_said, is_template_name};
 
 /// The place of an input among its lead's inputs. Inputs are sorted by time (sent, but at most the
 /// time of receipt), then receipt, position in their webhook, and id. The record has all of them.
@@ -332,11 +332,16 @@ impl Command {
                     .then_some(())
                     .ok_or(problem("content.assignee", what))?;
             }
-            Content::Say { body } if !is_sayable(body) => {
-                return Err(problem(
-                    "content.body",
-                    "no text of up to 4096 characters that WhatsApp takes",
-                ));
+            Content::Say { body, template } => {
+                if !is_said(body, template.as_deref()) {
+                    return Err(problem(
+                        "content.body",
+                        "no text of up to 4096 characters that WhatsApp takes",
+                    ));
+                }
+                if !template.as_deref().is_none_or(is_template_name) {
+                    return Err(problem("content.template", "no name of a template"));
+                }
             }
             _ => {}
         }

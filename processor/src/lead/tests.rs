@@ -543,6 +543,7 @@ fn a_lead_of_wasenderapi_is_asked_and_gets_commands_like_any_other() {
     let say = TurnInput::Say {
         body: "Hello".to_owned(),
         has_window: false,
+        template: None,
     };
     for (id, said) in [
         ("a", text("hi")),

@@ -6,6 +6,7 @@ mod known;
 mod media;
 mod optional;
 mod referral;
+mod template;
 mod undelivered;
 
 use super::*;

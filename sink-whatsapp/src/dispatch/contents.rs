@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use leadstream_schemas::{ReplyContent, Timestamp};
+use leadstream_schemas::{ReplyContent, ReplyTemplate, Timestamp};
 use uuid::Uuid;
 
 use super::gate::{LONGEST_PROBE, PROBE};
@@ -28,14 +28,19 @@ impl Content {
     #[must_use]
     pub fn of(content: &ReplyContent) -> Self {
         match content {
-            ReplyContent::Template { name, language, .. } => Self::Template {
-                name: name.clone(),
-                language: language.clone(),
-            },
+            ReplyContent::Template(template) => Self::of_template(template),
             ReplyContent::Form { flow_id, .. } => Self::Form {
                 flow_id: flow_id.clone(),
             },
             _ => Self::Other,
+        }
+    }
+
+    #[must_use]
+    pub fn of_template(template: &ReplyTemplate) -> Self {
+        Self::Template {
+            name: template.name.clone(),
+            language: template.language.clone(),
         }
     }
 

@@ -21,6 +21,9 @@ const LONGEST_PAIR_WAIT: Duration = Duration::from_secs(3600);
 /// The time after which Meta may deliver a marketing message that it held back.
 const MARKETING_PAUSE: Duration = Duration::from_secs(24 * 3600);
 
+/// Refusals for a closed window that may be WhatsApp's mistake.
+pub const WINDOW_REFUSALS: u32 = 1;
+
 /// The limits of a number.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -39,6 +42,8 @@ pub struct Answer<'a> {
     pub result: &'a SendResult,
     /// The class of a failure.
     pub class: Option<Class>,
+    /// True if a template replaces the reply outside WhatsApp's window.
+    pub has_fallback: bool,
     /// When the reply expires.
     pub expires_at: Option<Timestamp>,
     /// Drawn uniformly from 0..1, for the jitter of retries.
@@ -125,8 +130,10 @@ fn apply_to_reply(class: Class, answer: Answer<'_>, attempts: &mut Attempts) -> 
         }
         Class::WindowClosed => {
             attempts.window_refusals += 1;
-            // The first such answer may be a mistake.
-            if attempts.window_refusals > 1 {
+            // The first such answer may be a mistake. Then the template goes out, which the window does
+            // not concern.
+            let most = WINDOW_REFUSALS + u32::from(answer.has_fallback);
+            if attempts.window_refusals > most {
                 return Next::Fail(class);
             }
             Next::Attempt(after(now, Duration::from_secs(1)))

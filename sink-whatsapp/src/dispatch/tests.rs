@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use leadstream_kafka::dead_letter::PoisonLimit;
 use leadstream_schemas::{
-    DeliveryStatus, MessageStatus, Platform, Reply, ReplyContent, StatusError, Timestamp,
+    DeliveryStatus, MessageStatus, Platform, Reply, ReplyContent, ReplyTemplate, StatusError,
+    Timestamp,
 };
 use uuid::Uuid;
 
@@ -269,6 +270,54 @@ fn a_reply_is_sent_when_it_is_due_and_not_after_it_expired() {
     assert_eq!(fixture.wait(Duration::from_millis(10)), ids(&["a"]));
 }
 
+/// A prompt whose window closes `seconds` from now.
+fn windowed(id: &str, seconds: u64, has_fallback: bool) -> Reply {
+    let until = after(NOW, Duration::from_secs(seconds));
+    Reply {
+        window_until: Some(until),
+        expires_at: Some(until).filter(|_| !has_fallback),
+        fallback: has_fallback.then(ReplyTemplate::default),
+        ..prompt(id, id)
+    }
+}
+
+#[test]
+fn outside_the_window_a_template_goes_out_and_words_without_one_are_given_up() {
+    let mut fixture = Fixture::new();
+    let replies = [windowed("a", 0, true), windowed("b", 0, false)];
+    assert_eq!(fixture.read(&replies), ids(&["a"]));
+    assert_eq!(fixture.state("b"), ReplyState::Failed);
+    let given_up = Count::Failed(Class::WindowClosed);
+    assert_eq!(fixture.counts, [given_up]);
+    assert_eq!(fixture.ledger.rows[&token("b")].attempts.made, 0);
+    fixture.answer("a", accepted());
+    assert_eq!(fixture.state("a"), ReplyState::Accepted);
+}
+
+#[test]
+fn a_window_that_whatsapp_calls_closed_twice_counts_as_closed() {
+    let mut fixture = Fixture::new();
+    fixture.read(&[windowed("a", 3_600, true), windowed("b", 3_600, false)]);
+    let second = Duration::from_secs(1);
+    for id in ["a", "b"] {
+        fixture.answer(id, refused(131_047));
+    }
+    assert_eq!(sorted(fixture.wait(second)), sorted(ids(&["a", "b"])));
+    for id in ["a", "b"] {
+        fixture.answer(id, refused(131_047));
+    }
+    assert_eq!(fixture.state("b"), ReplyState::Failed);
+    // The third request sends the template.
+    assert_eq!(fixture.wait(second), ids(&["a"]));
+    fixture.answer("a", refused(131_047));
+    assert_eq!(fixture.state("a"), ReplyState::Failed);
+    let given_up = Count::Failed(Class::WindowClosed);
+    assert_eq!(
+        fixture.counts.iter().filter(|it| **it == given_up).count(),
+        2
+    );
+}
+
 /// A reply of which neither an answer nor a status came until the wait ended, and a later one that was
 /// answered. Returns what is sent at the end.
 fn unknown(fixture: &mut Fixture, is_disproved: bool) -> Vec<Uuid> {
@@ -475,11 +524,11 @@ fn a_reply_that_whatsapp_throttles_waits_four_to_the_n_seconds_until_it_expires(
 
 fn of_template(id: &str, name: &str) -> Reply {
     Reply {
-        content: ReplyContent::Template {
+        content: ReplyContent::Template(ReplyTemplate {
             name: name.into(),
             language: "de".into(),
-            parameters: Vec::new(),
-        },
+            ..ReplyTemplate::default()
+        }),
         ..prompt(id, id)
     }
 }

@@ -2,8 +2,12 @@
 
 use std::path::Path;
 
-use leadstream_schemas::reply::{ReplyLink, ReplyOption, token};
-use leadstream_schemas::{Platform, Recipient, Reply, ReplyContent, Revision};
+use leadstream_schemas::reply::{
+    ReplyLink, ReplyOption, TemplateButton, TemplateButtonKind, token,
+};
+use leadstream_schemas::{
+    Platform, Recipient, Reply, ReplyContent, ReplyTemplate, Revision, Timestamp,
+};
 use serde_json::{Value, json};
 
 use super::{Request, RequestError, build};
@@ -24,6 +28,8 @@ fn reply(content: ReplyContent) -> Reply {
         not_before: None,
         expires_at: None,
         asked_at: None,
+        window_until: None,
+        fallback: None,
     }
 }
 
@@ -78,21 +84,45 @@ fn shown(body: &str, image: Option<&str>, title: Option<&str>) -> ReplyContent {
     }
 }
 
-fn template(parameters: &[&str]) -> ReplyContent {
-    ReplyContent::Template {
+fn template(parameters: &[&str]) -> ReplyTemplate {
+    ReplyTemplate {
         name: "still_there".into(),
         language: "en_US".into(),
         parameters: parameters.iter().map(|text| (*text).to_owned()).collect(),
+        ..ReplyTemplate::default()
     }
 }
 
+/// A template with a value in each of its parts.
+fn whole_template() -> ReplyTemplate {
+    let button = |index, kind, value: &str| TemplateButton {
+        index,
+        kind,
+        value: value.into(),
+    };
+    ReplyTemplate {
+        header: Some("Roofs".into()),
+        buttons: vec![
+            button(0, TemplateButtonKind::QuickReply, "YES"),
+            button(2, TemplateButtonKind::Url, "n=John"),
+        ],
+        ..template(&["John", "Berlin"])
+    }
+}
+
+const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+fn built(reply: &Reply) -> Result<Request, RequestError> {
+    build(reply, false, NOW)
+}
+
 fn body(content: ReplyContent) -> Value {
-    build(&reply(content)).unwrap().body
+    built(&reply(content)).unwrap().body
 }
 
 #[test]
 fn a_text_names_its_recipient_with_a_plus_and_carries_a_token_that_names_nobody() {
-    let Request { number, body, .. } = build(&reply(text("Hello"))).unwrap();
+    let Request { number, body, .. } = built(&reply(text("Hello"))).unwrap();
     assert_eq!(number, "501");
     assert_eq!(
         body,
@@ -148,14 +178,14 @@ fn a_person_without_a_number_is_written_to_by_user_id() {
         user_id: Some("US.13491208655302741918".into()),
         ..Recipient::default()
     };
-    let body = build(&hidden).unwrap().body;
+    let body = built(&hidden).unwrap().body;
     assert_eq!(body["recipient"], "US.13491208655302741918");
     assert!(body.get("to").is_none());
     hidden.recipient = Recipient {
         lid: Some("99".into()),
         ..Recipient::default()
     };
-    assert_eq!(build(&hidden), Err(RequestError::Recipient));
+    assert_eq!(built(&hidden), Err(RequestError::Recipient));
 }
 
 #[test]
@@ -163,7 +193,7 @@ fn a_reply_of_wasenderapi_is_a_text_to_its_session() {
     let mut other = reply(text("Hello"));
     other.platform = Platform::Wasender;
     other.recipient.jid = Some("2000@lid".into());
-    let request = build(&other).unwrap();
+    let request = built(&other).unwrap();
     assert_eq!(request.platform, Platform::Wasender);
     assert_eq!(request.number, other.number);
     let expected = serde_json::json!({ "to": "2000@lid", "text": "Hello" });
@@ -177,7 +207,7 @@ fn what_is_longer_than_the_api_takes_is_refused_with_its_length() {
         body(text(&longest))["text"]["body"].as_str(),
         Some(&*longest)
     );
-    let error = build(&reply(text(&format!("{longest}ä")))).unwrap_err();
+    let error = built(&reply(text(&format!("{longest}ä")))).unwrap_err();
     let what = "the text";
     assert_eq!(
         error,
@@ -206,7 +236,7 @@ fn what_is_longer_than_the_api_takes_is_refused_with_its_length() {
         (true, shown("t", None, Some(""))),
     ] {
         assert_eq!(
-            build(&reply(content.clone())).is_err(),
+            built(&reply(content.clone())).is_err(),
             refused,
             "{content:?}"
         );
@@ -216,9 +246,90 @@ fn what_is_longer_than_the_api_takes_is_refused_with_its_length() {
 #[test]
 fn a_template_without_parameters_has_no_components() {
     assert_eq!(
-        body(template(&[]))["template"],
+        body(ReplyContent::Template(template(&[])))["template"],
         json!({ "name": "still_there", "language": { "code": "en_US" } })
     );
+}
+
+#[test]
+fn a_template_has_a_component_for_each_part_with_values() {
+    let components =
+        |template| body(ReplyContent::Template(template))["template"]["components"].clone();
+    let text = |text: &str| json!({ "type": "text", "text": text });
+    let expected = json!([
+        { "type": "header", "parameters": [text("Roofs")] },
+        { "type": "body", "parameters": [text("John"), text("Berlin")] },
+        {
+            "type": "button", "sub_type": "quick_reply", "index": "0",
+            "parameters": [{ "type": "payload", "payload": "YES" }],
+        },
+        {
+            "type": "button", "sub_type": "url", "index": "2",
+            "parameters": [text("n=John")],
+        },
+    ]);
+    assert_eq!(components(whole_template()), expected);
+    let named = ReplyTemplate {
+        parameter_names: vec!["name".into(), "city".into()],
+        header: Some("Roofs".into()),
+        header_name: Some("title".into()),
+        ..template(&["John", "Berlin"])
+    };
+    let named_text =
+        |name: &str, text: &str| json!({ "type": "text", "parameter_name": name, "text": text });
+    let expected = json!([
+        { "type": "header", "parameters": [named_text("title", "Roofs")] },
+        { "type": "body", "parameters": [named_text("name", "John"), named_text("city", "Berlin")] },
+    ]);
+    assert_eq!(components(named), expected);
+    for wrong in [
+        template(&["John", ""]),
+        template(&[&"a".repeat(1_025)]),
+        ReplyTemplate {
+            header: Some("a".repeat(61)),
+            ..template(&[])
+        },
+        ReplyTemplate {
+            buttons: vec![TemplateButton {
+                index: 0,
+                kind: TemplateButtonKind::QuickReply,
+                value: "a".repeat(129),
+            }],
+            ..template(&[])
+        },
+    ] {
+        let error = built(&reply(ReplyContent::Template(wrong))).unwrap_err();
+        assert!(matches!(error, RequestError::Length { .. }), "{error}");
+    }
+}
+
+#[test]
+fn the_window_decides_between_the_words_and_the_template() {
+    let second = |seconds: i64| Timestamp::from_secs(1_800_000_000 + seconds);
+    let kind = |reply: &Reply, is_closed| {
+        build(reply, is_closed, NOW).map(|it| it.body["type"].as_str().unwrap().to_owned())
+    };
+    let words = |until, fallback: Option<ReplyTemplate>| Reply {
+        window_until: until,
+        fallback,
+        ..reply(text("Hello"))
+    };
+    let (sent, replaced) = (Ok("text".to_owned()), Ok("template".to_owned()));
+    let closed = Err(RequestError::WindowClosed);
+    let other = || Some(template(&[]));
+    for (reply, inside, refused) in [
+        (words(None, None), &sent, &closed),
+        (words(None, other()), &sent, &replaced),
+        (words(Some(second(1)), None), &sent, &closed),
+        (words(Some(second(1)), other()), &sent, &replaced),
+        (words(Some(second(0)), None), &closed, &closed),
+        (words(Some(second(0)), other()), &replaced, &replaced),
+    ] {
+        assert_eq!(&kind(&reply, false), inside, "{reply:?}");
+        assert_eq!(&kind(&reply, true), refused, "{reply:?}");
+    }
+    let alone = reply(ReplyContent::Template(template(&[])));
+    assert_eq!(kind(&alone, true), replaced);
 }
 
 /// Returns whether every member of `ours` is one of `theirs`, with values of the same type.
@@ -253,7 +364,20 @@ fn requests_have_the_shape_of_the_providers_examples() {
         ("send_reply_button", buttons(2, "Yes"), true),
         ("send_list_message", list(2, "Retail"), false),
         ("send_published_flow_by_id", form(), false),
-        ("send_message_template_text", template(&["John"]), false),
+        (
+            "send_message_template_text",
+            ReplyContent::Template(template(&["John"])),
+            false,
+        ),
+        (
+            "send_message_template_interactive",
+            ReplyContent::Template(ReplyTemplate {
+                header: None,
+                buttons: whole_template().buttons.into_iter().take(1).collect(),
+                ..whole_template()
+            }),
+            false,
+        ),
     ] {
         let example = std::fs::read(folder.join(format!("{file}.json"))).unwrap();
         let example: Value = serde_json::from_slice(&example).unwrap();

@@ -237,6 +237,7 @@ impl Person {
             1 | 2 => Content::Release,
             _ => Content::Say {
                 body: format!("I am Ana, {}.", self.agent_messages),
+                template: None,
             },
         };
         let id = format!("c-{}-{}", self.number, self.agent_messages);

@@ -6,7 +6,7 @@ use leadstream_schemas::{
 };
 
 use super::{BatchError, BatchFold, Rules};
-use crate::engine::effects::{self, Times, Withdrawal};
+use crate::engine::effects::{self, Said, Times, Withdrawal};
 use crate::flow::{WINDOW, later};
 use crate::lead::Lead;
 
@@ -42,20 +42,49 @@ impl EffectBuilder<'_> {
         Ok(())
     }
 
-    /// Publishes the reply for `cause`, if there is one.
+    /// Returns `content` with what replaces it outside WhatsApp's window: the template `named`, or that of
+    /// the step for a prompt.
+    pub(super) fn said(
+        &self,
+        lead: &Lead,
+        kind: ReplyKind,
+        content: ReplyContent,
+        named: Option<&str>,
+    ) -> Said {
+        let has_window = has_window(lead) && !matches!(content, ReplyContent::Template(_));
+        let conversation = lead.journal.conversation().filter(|_| has_window);
+        let flow = conversation.and_then(|it| self.rules.flows.get(&it.flow));
+        let fallback = flow
+            .zip(conversation)
+            .and_then(|(flow, conversation)| match named {
+                Some(name) => flow.template(name, conversation),
+                None if kind == ReplyKind::Prompt => flow.outside_window(conversation),
+                None => None,
+            });
+        Said {
+            kind,
+            content,
+            fallback,
+        }
+    }
+
+    /// Publishes the reply for `cause`. WASenderApi has no templates, so nothing replaces one there.
     pub(super) fn reply(
         &self,
         lead: &Lead,
-        said: Option<(ReplyKind, ReplyContent)>,
+        said: Said,
         cause: &str,
         times: Times,
         batch: &mut BatchFold,
     ) -> Result<(), BatchError> {
-        let Some((kind, content)) = said else {
+        let is_template = matches!(said.content, ReplyContent::Template(_));
+        if is_template && !has_window(lead) {
             return Ok(());
-        };
+        }
         batch.result.counts.replies += 1;
-        let reply = effects::reply(self.lead_id, lead, content, Some(kind), cause, times);
+        let kind = Some(said.kind);
+        let mut reply = effects::reply(self.lead_id, lead, said.content, kind, cause, times);
+        reply.fallback = said.fallback;
         self.publish(&reply, 2, batch)
     }
 
@@ -86,33 +115,41 @@ impl EffectBuilder<'_> {
         Ok(())
     }
 
-    /// Returns the times of a reply to an input received at `received_at`. The reply waits for a
-    /// further message as long as the flow says, and expires when WhatsApp's window closes.
-    pub(super) fn answer_times(&self, lead: &Lead, received_at: Timestamp) -> Times {
+    /// Returns how long a reply to an input received at `received_at` waits for a further message.
+    pub(super) fn waits_until(&self, lead: &Lead, received_at: Timestamp) -> Option<Timestamp> {
         let conversation = lead.journal.conversation();
         let flow = conversation.and_then(|it| self.rules.flows.get(&it.flow));
         let wait = flow
             .map(crate::flow::Flow::burst_wait)
             .filter(|wait| !wait.is_zero());
-        Times {
-            not_before: wait.map(|wait| later(received_at, wait)),
-            expires_at: window_ends(lead),
-        }
+        wait.map(|wait| later(received_at, wait))
     }
 
-    /// Returns the times of an agent message, which waits for nothing. WASenderApi has no window:
-    /// its senders write as people do.
-    pub(super) fn command_times(lead: &Lead) -> Times {
-        let has_window = lead.platform == Platform::WhatsappCloud;
+    /// Returns until when something said because of an input or timer at `at` may be sent. Free words
+    /// expire when WhatsApp's window closes, and a template a day after its cause.
+    pub(super) fn ends(lead: &Lead, said: &Said, at: Timestamp) -> Times {
+        let is_template = matches!(said.content, ReplyContent::Template(_));
+        let expires_at = if is_template || said.fallback.is_some() {
+            Some(later(at, WINDOW))
+        } else {
+            // A person's words are not late on WASenderApi, whose senders write as people do.
+            window_ends(lead).filter(|_| has_window(lead) || said.kind != ReplyKind::AgentMessage)
+        };
         Times {
             not_before: None,
-            expires_at: window_ends(lead).filter(|_| has_window),
+            expires_at,
+            window_until: window_ends(lead).filter(|_| has_window(lead) && !is_template),
         }
     }
 }
 
+/// Returns whether the lead's provider takes free texts only within WhatsApp's window.
+fn has_window(lead: &Lead) -> bool {
+    lead.platform == Platform::WhatsappCloud
+}
+
 /// Returns when WhatsApp's window closes for `lead`, or none before its first message.
-pub(super) fn window_ends(lead: &Lead) -> Option<Timestamp> {
+fn window_ends(lead: &Lead) -> Option<Timestamp> {
     let wrote_at = lead.journal.conversation()?.internal.last_message_at?;
     Some(later(wrote_at, WINDOW))
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use leadstream_schemas::{Account, Cause, LeadId, Partition, Timestamp};
 
-use super::effect_builder::{EffectBuilder, window_ends};
+use super::effect_builder::EffectBuilder;
 use super::{BatchError, BatchFold, BatchResult, LeadUpdate, Rules};
-use crate::engine::effects::{self, Times};
+use crate::engine::effects;
 use crate::lead::Lead;
 
 /// A lead whose timer is due.
@@ -78,23 +78,21 @@ fn fire_due_timers(
             builder.event(lead, Cause::Timer, previous, due, batch)?;
         }
         let prompt = fired.into_iter().filter_map(|it| it.prompt).next_back();
-        let ends = [window_ends(lead), lead.next_due(flows)?];
-        let expires_at = ends.into_iter().flatten().min();
-        if expires_at.is_some_and(|expires_at| expires_at <= clock.now) {
-            batch.result.counts.stale += u64::from(prompt.is_some());
+        let Some(prompt) = prompt else {
+            continue;
+        };
+        let said = builder.said(lead, effects::kind(lead), prompt, None);
+        let mut times = EffectBuilder::ends(lead, &said, due);
+        let ends = [times.expires_at, lead.next_due(flows)?];
+        times.expires_at = ends.into_iter().flatten().min();
+        if times
+            .expires_at
+            .is_some_and(|expires_at| expires_at <= clock.now)
+        {
+            batch.result.counts.stale += 1;
             continue;
         }
-        let times = Times {
-            not_before: None,
-            expires_at,
-        };
-        builder.reply(
-            lead,
-            prompt.map(|prompt| (effects::kind(lead), prompt)),
-            &format!("timer:{due}"),
-            times,
-            batch,
-        )?;
+        builder.reply(lead, said, &format!("timer:{due}"), times, batch)?;
     }
     Ok(())
 }

@@ -5,10 +5,11 @@ use leadstream_schemas::{ReplyContent, Timestamp};
 use super::Turn;
 use crate::flow::reply::{ReplyBuilder, ask};
 use crate::flow::time::{WINDOW, later};
-use crate::flow::{Conversation, RejectReason, TurnInput};
+use crate::flow::{Conversation, Flow, RejectReason, TurnInput};
 
 /// Returns why `command` is rejected; none if it is applied, or if it is no command.
 fn rejection(
+    flow: &Flow,
     conversation: &Conversation,
     at: Timestamp,
     command: &TurnInput,
@@ -17,6 +18,18 @@ fn rejection(
     match command {
         TurnInput::Restart | TurnInput::Say { .. } if opted_out => Some(RejectReason::OptedOut),
         TurnInput::Release if !handed_over => Some(RejectReason::NotHandedOver),
+        TurnInput::Say {
+            template: Some(name),
+            ..
+        } if !flow.has_template(name) => Some(RejectReason::UnknownTemplate),
+        TurnInput::Say {
+            body,
+            has_window: false,
+            template: Some(_),
+        } if body.is_empty() => Some(RejectReason::NoTemplates),
+        TurnInput::Say {
+            template: Some(_), ..
+        } => None,
         TurnInput::Say { has_window, .. } => {
             let last_message_at = conversation.internal.last_message_at;
             let is_open = last_message_at.is_some_and(|last| at < later(last, WINDOW));
@@ -33,7 +46,7 @@ impl Turn<'_> {
         conversation: &mut Conversation,
         command: &TurnInput,
     ) -> Result<Option<ReplyContent>, RejectReason> {
-        if let Some(reason) = rejection(conversation, self.at, command) {
+        if let Some(reason) = rejection(self.flow, conversation, self.at, command) {
             return Err(reason);
         }
         if !self.can_reply && !matches!(command, TurnInput::Assign(_)) {
@@ -49,9 +62,16 @@ impl Turn<'_> {
                 conversation.assignee.clone_from(assignee);
                 None
             }
-            TurnInput::Say { body, .. } => {
+            TurnInput::Say { body, template, .. } => {
                 self.take_over(conversation);
-                Some(ReplyContent::text(body.clone()))
+                let template = template.as_ref().filter(|_| body.is_empty());
+                match template {
+                    Some(name) => self
+                        .flow
+                        .template(name, conversation)
+                        .map(ReplyContent::Template),
+                    None => Some(ReplyContent::text(body.clone())),
+                }
             }
             _ => None,
         })

@@ -65,8 +65,7 @@ impl<'a> Turn<'a> {
     pub(super) fn await_answer(self, conversation: &mut Conversation) {
         let internal = &mut conversation.internal;
         internal.tries = 0;
-        internal.waiting_since = Some(self.asked_at);
-        internal.nudged = false;
+        internal.wait_from(self.asked_at);
         internal.last_text = Some(LastText {
             at: self.at,
             field: None,

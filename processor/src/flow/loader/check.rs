@@ -2,11 +2,13 @@
 
 use serde_saphyr::Spanned;
 
-use super::names::{check_field, is_identifier};
+use super::names::check_field;
+use super::template::ensure_template;
 use super::{
     Fault, Faults, MAX_EXPRESSIONS, ensure, ensure_count, expectation, fault, parse_within,
 };
 use crate::flow::document::{Document, Expect, OneOrMany, StepDocument, TriesDocument};
+use crate::flow::prompt::is_identifier;
 use crate::flow::{COLD, ERASED, HUMAN_HANDOFF, MERGED, OPTED_OUT, START};
 use crate::yaml::meant;
 
@@ -122,6 +124,16 @@ pub(super) fn outline<'a>(
     step.computed()
         .iter()
         .try_for_each(|(field, _)| check_field(field))?;
+    if let Some(template) = &step.outside_window {
+        ensure_template(document, template)?;
+        let goes_on = is_nothing(step.expect.as_ref()) && step.next.is_some();
+        ensure(!goes_on, template, || {
+            format!(
+                "`{}` goes on at once, so nothing waits outside the window; name the template at the steps that `next` leads to",
+                state.value
+            )
+        })?;
+    }
     let (cases, otherwise) = targets(document, step)?;
     let role = if is_nothing(step.expect.as_ref()) {
         let mut onward = cases.iter().map(|(_, to)| *to).chain(otherwise);

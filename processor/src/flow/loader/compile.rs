@@ -141,6 +141,7 @@ fn compile_step(outline: &Outline<'_>, scope: &Scope<'_>) -> Result<FlowStep, Fa
     Ok(FlowStep {
         state: outline.state.value.clone(),
         prompt,
+        outside_window: step.outside_window.as_ref().map(|it| it.value.clone()),
         beside: beside::compile(step, scope)?,
         completes: step.completes,
         compute,

@@ -7,21 +7,21 @@ use leadstream_schemas::UndeliveredClass;
 use serde_saphyr::Spanned;
 
 use super::languages::languages;
-use super::names::is_identifier;
 use super::phrase::{Scope, check_languages, phrase};
 use super::schedule::schedule;
+use super::template::{ensure_template, templates};
 use super::{Fault, Faults, ensure, fault, parse_within};
 use crate::flow::document::{
     ChosenBy as ChosenByDocument, Document, LocalizedText, LocalizedWords, ReactionDocument,
-    UndeliveredDocument,
+    ReengageDocument, UndeliveredDocument,
 };
 use crate::flow::field::Fields;
 use crate::flow::keyword::{OptOutWords, PersonWords, START, declines, key, opt_outs, skips};
-use crate::flow::prompt::MAX_BODY;
+use crate::flow::prompt::{MAX_BODY, is_identifier};
 use crate::flow::schedule::Schedule;
 use crate::flow::time::{WINDOW, parse_duration};
 use crate::flow::undelivered::{Reaction, Reactions};
-use crate::flow::{ChosenBy, Flow, FlowStep, Keywords, Messages, Timers};
+use crate::flow::{ChosenBy, Flow, FlowStep, Keywords, Messages, Reengage, Timers};
 
 const MAX_NAME_CHARS: usize = 50;
 const MAX_KEYWORD_CHARS: usize = 50;
@@ -82,6 +82,7 @@ impl Head {
         anywhere: &Fields,
         faults: &mut Faults,
     ) -> Option<Flow> {
+        let templates = templates(document, &self.languages, anywhere, faults);
         let messages = faults.collect(messages(document, &self.languages, anywhere))?;
         Some(Flow {
             name: document.name.value.clone(),
@@ -97,6 +98,7 @@ impl Head {
             schedule: self.schedule,
             types: anywhere.types(),
             referral_fields: Vec::new(),
+            templates,
             steps,
         })
     }
@@ -276,6 +278,23 @@ fn timers(document: &Document) -> Result<Timers, Fault> {
         nudge,
         cold: timer(written.cold.as_ref(), 24)?,
         handoff: timer(written.handoff.as_ref(), 12)?,
+        reengage: written
+            .reengage
+            .as_ref()
+            .map(|written| reengage(document, written))
+            .transpose()?,
+    })
+}
+
+fn reengage(document: &Document, written: &ReengageDocument) -> Result<Reengage, Fault> {
+    let after = duration(&written.after, MAX_TIMER)?;
+    ensure(after >= WINDOW, &written.after, || {
+        "a template is for the time after WhatsApp's window; write a time from `24h` on, or let `nudge` ask before that".into()
+    })?;
+    ensure_template(document, &written.template)?;
+    Ok(Reengage {
+        after,
+        template: written.template.value.clone(),
     })
 }
 

@@ -40,10 +40,3 @@ pub(super) fn check_field(fill: &Spanned<String>) -> Result<(), Fault> {
         )
     })
 }
-
-pub(super) fn is_identifier(text: &str, most: usize) -> bool {
-    (1..=most).contains(&text.len())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
-}

@@ -7,6 +7,7 @@ mod number;
 mod optional;
 mod rich;
 mod slips;
+mod template;
 mod undelivered;
 
 use proptest::prelude::*;

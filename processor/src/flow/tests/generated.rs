@@ -300,6 +300,7 @@ fn answer(kind: u8, text: &str) -> TurnInput {
         18 => TurnInput::Say {
             body: "I am Ana.".to_owned(),
             has_window: kind.is_multiple_of(2),
+            template: None,
         },
         2 => Place::new(1.5, -2.5, None, Some("x")).map_or(TurnInput::Other, TurnInput::Place),
         3 => TurnInput::Form(r#"{"a": "Acme", "n": 12}"#.into()),

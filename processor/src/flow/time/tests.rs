@@ -1,4 +1,5 @@
 mod hours;
+mod reengage;
 
 use proptest::prelude::*;
 

@@ -151,8 +151,19 @@ fn the_stored_form_is_small_and_fixed() {
     let said = TurnInput::Say {
         body: "Hi".into(),
         has_window: true,
+        template: None,
     };
     assert_eq!(stored(&said), b"\x81\xa1s\x92\xa2Hi\xc3");
+    let sent = TurnInput::Say {
+        body: String::new(),
+        has_window: true,
+        template: Some("on".into()),
+    };
+    assert_eq!(stored(&sent), b"\x81\xa1s\x93\xa0\xc3\xa2on");
+    for input in [said.clone(), sent] {
+        let read: TurnInput = rmp_serde::from_slice(&stored(&input)).unwrap();
+        assert_eq!(read, input);
+    }
     assert_eq!(stored(&TurnInput::Form("{}".into())), b"\x81\xa1f\xa2{}");
     let captioned = TurnInput::Captioned("Hi".into());
     assert_eq!(stored(&captioned), b"\x81\xa1m\xa2Hi");

@@ -120,3 +120,42 @@ fn a_hand_off_without_words_withdraws_prompts() {
     assert_eq!(told.last(), Some(&by), "{told:?}");
     assert_eq!(told.len(), 5);
 }
+
+#[test]
+fn a_person_s_words_have_the_template_that_the_person_names() {
+    let template = "templates: {go_on: {category: utility}}\nmessages:\n";
+    let text = DEFAULT_FLOW.replacen("messages:\n", template, 1);
+    let mut fixture = Fixture::new();
+    fixture.flows = Flows::new(Flow::parse("templates", &text).unwrap(), Vec::new());
+    let say = |id, second, content| ordered(id, second, &content);
+    let records = [
+        said("a", 1, "Hi").record(0),
+        say(
+            "b",
+            2,
+            json!({"type": "say", "body": "I am Ana.", "template": "go_on"}),
+        ),
+        say("c", 3, json!({"type": "say", "template": "go_on"})),
+        say("d", 4, json!({"type": "say", "template": "other"})),
+        say("e", 5, json!({"type": "say", "body": "Hello"})),
+    ];
+    let numbered = (0..).zip(records).map(|(offset, mut record)| {
+        record.offset = Offset(offset);
+        record
+    });
+    let folded = fixture.fold(&numbered.collect::<Vec<_>>(), LoadedState::default());
+    let replies = published::<Reply>(&folded, "lead.replies");
+    let of = |id: &str| replies.iter().find(|it| it.id == format!("491700:{id}"));
+    let both = of("b").unwrap();
+    assert_eq!(both.kind, Some(ReplyKind::AgentMessage));
+    assert_eq!(both.content, ReplyContent::text("I am Ana.".into()));
+    assert_eq!(both.fallback.as_ref().unwrap().name, "go_on");
+    assert!(both.window_until.unwrap() < both.expires_at.unwrap());
+    let alone = of("c").unwrap();
+    assert!(matches!(&alone.content, ReplyContent::Template(it) if it.name == "go_on"));
+    assert_eq!((&alone.fallback, alone.window_until), (&None, None));
+    assert_eq!(of("d"), None);
+    let rejected = folded.commands["d"].status.rejection().unwrap();
+    assert!(rejected.contains("no template of this name"), "{rejected}");
+    assert_eq!(of("e").unwrap().fallback, None);
+}

@@ -29,6 +29,10 @@ fn timer_due_at(folded: &BatchResult) -> Option<(Partition, Timestamp)> {
 /// Folds the time until `hours` after the first receipt for the lead in `known`. The timer
 /// commit runs `late` hours later.
 fn swept(known: &mut LoadedState, hours: f64, late: f64) -> BatchResult {
+    swept_by(&Fixture::new(), known, hours, late)
+}
+
+fn swept_by(fixture: &Fixture, known: &mut LoadedState, hours: f64, late: f64) -> BatchResult {
     let lead = DueLead {
         lead_id: "491700".into(),
         partition: HOME,
@@ -39,7 +43,6 @@ fn swept(known: &mut LoadedState, hours: f64, late: f64) -> BatchResult {
         until: &BTreeMap::from([(HOME, due(hours))]),
         now: due(hours + late),
     };
-    let fixture = Fixture::new();
     let rules = Rules {
         flows: &fixture.flows,
         output_topics: &fixture.output_topics,
@@ -162,4 +165,81 @@ fn a_late_input_undoes_the_timer_that_it_disarms() {
     let states = (&*event.data.previous_state, &*event.data.current_state);
     assert_eq!(states, ("COLD", "AWAITING_BUDGET"));
     assert!(timer_due_at(&folded).is_some(), "it waits again");
+}
+
+const REENGAGE: &str = "timers: {reengage: {after: 72h, template: still_there}}
+templates:
+  still_there: {category: utility, body: [\"{name|there}\"]}
+  go_on: {category: utility}
+messages:\n";
+
+/// Returns a fixture with the default flow and templates.
+fn with_templates() -> Fixture {
+    let text = DEFAULT_FLOW.replacen("messages:\n", REENGAGE, 1).replacen(
+        "  AWAITING_NAME:\n",
+        "  AWAITING_NAME:\n    outside_window: go_on\n",
+        1,
+    );
+    let mut fixture = Fixture::new();
+    fixture.flows = Flows::new(Flow::parse("reengage", &text).unwrap(), Vec::new());
+    fixture
+}
+
+#[test]
+fn a_template_to_a_silent_lead_needs_no_window_and_expires_after_a_day() {
+    let fixture = with_templates();
+    let hi = said("a", 1, "Hi").record(1);
+    let folded = fixture.fold(&[hi], LoadedState::default());
+    let mut known = after(&folded);
+    let cold = swept_by(&fixture, &mut known, 25.0, 0.0);
+    assert_eq!(timer_due_at(&cold), Some((HOME, due(72.0))));
+    for (late, counts) in [(23.9, (1, 0)), (24.1, (0, 1))] {
+        let folded = swept_by(&fixture, &mut known.clone(), 72.0, late);
+        let replies = published::<Reply>(&folded, "lead.replies");
+        assert_eq!((replies.len(), folded.counts.stale), counts, "{late}");
+        if let [reply] = &replies[..] {
+            let ReplyContent::Template(template) = &reply.content else {
+                panic!("{reply:?}");
+            };
+            assert_eq!(
+                (&*template.name, &*template.parameters),
+                ("still_there", &["there".to_owned()][..])
+            );
+            assert_eq!(reply.kind, Some(leadstream_schemas::ReplyKind::Prompt));
+            assert_eq!(
+                (reply.window_until, reply.expires_at),
+                (None, Some(due(96.0)))
+            );
+        }
+        assert!(published::<LeadEvent>(&folded, "lead.events").is_empty());
+    }
+}
+
+#[test]
+fn a_template_is_not_sent_where_the_provider_has_none() {
+    let fixture = with_templates();
+    let folded = fixture.fold(&[said("a", 1, "Hi").record(1)], LoadedState::default());
+    let mut known = after(&folded);
+    known.leads.get_mut("491700").unwrap().platform = leadstream_schemas::Platform::Wasender;
+    swept_by(&fixture, &mut known, 25.0, 0.0);
+    let folded = swept_by(&fixture, &mut known, 72.0, 0.0);
+    assert!(published::<Reply>(&folded, "lead.replies").is_empty());
+    assert_eq!(timer_due_at(&folded), None);
+}
+
+#[test]
+fn a_prompt_says_until_when_it_may_be_sent_and_what_replaces_it_then() {
+    let fixture = with_templates();
+    let hi = said("a", 1, "Hi").record(1);
+    let named = said("b", 30, "John Doe").record(2);
+    let folded = fixture.fold(&[hi, named], LoadedState::default());
+    let [first, second] = &published::<Reply>(&folded, "lead.replies")[..] else {
+        panic!("two replies")
+    };
+    assert_eq!(first.window_until, Some(at(24.0)));
+    assert_eq!(first.expires_at, Some(due(24.0)));
+    assert_eq!(first.fallback.as_ref().unwrap().name, "go_on");
+    // The next step has no template: its words expire with the window.
+    assert_eq!(second.window_until, second.expires_at);
+    assert_eq!(second.fallback, None);
 }

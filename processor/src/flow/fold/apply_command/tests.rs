@@ -13,6 +13,7 @@ fn say(has_window: bool) -> TurnInput {
     TurnInput::Say {
         body: "I am Ana.".into(),
         has_window,
+        template: None,
     }
 }
 
@@ -57,7 +58,7 @@ fn words_need_whatsapp_s_window_where_the_provider_has_one() {
         ),
         (at(30 * HOUR), false, None),
     ] {
-        let found = rejection(&cold, when, &say(has_window));
+        let found = rejection(&flow, &cold, when, &say(has_window));
         assert_eq!(found, expected, "{when}");
         let turn = step(&flow, &cold, when, &say(has_window));
         assert_eq!(turn.prompt.is_some(), expected.is_none());
@@ -83,7 +84,7 @@ fn a_command_restarts_a_handed_over_lead_but_none_that_has_opted_out() {
     let stop = TurnInput::Text("STOP".into());
     let out = step(&flow, &again.conversation, at(40_000), &stop).conversation;
     for command in [TurnInput::Restart, say(false), say(true)] {
-        let found = rejection(&out, at(50_000), &command);
+        let found = rejection(&flow, &out, at(50_000), &command);
         assert_eq!(found, Some(RejectReason::OptedOut));
         let turn = step(&flow, &out, at(50_000), &command);
         assert_eq!((turn.conversation, turn.prompt), (out.clone(), None));
@@ -96,7 +97,7 @@ fn a_command_restarts_a_handed_over_lead_but_none_that_has_opted_out() {
 fn a_release_without_a_hand_over_says_so() {
     let flow = Flow::parse("default", DEFAULT_FLOW).unwrap();
     let begun = asked_for_the_budget(&flow);
-    let found = rejection(&begun, at(20_000), &TurnInput::Release);
+    let found = rejection(&flow, &begun, at(20_000), &TurnInput::Release);
     assert_eq!(found, Some(RejectReason::NotHandedOver));
     let turn = step(&flow, &begun, at(20_000), &TurnInput::Release);
     assert_eq!((turn.conversation, turn.prompt), (begun, None));

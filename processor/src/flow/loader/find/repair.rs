@@ -19,11 +19,12 @@ pub(super) enum Doubt {
 }
 
 /// Values that need no other part: a condition, a number or a score, an address, and settings.
-const SURE: [&str; 9] = [
+const SURE: [&str; 10] = [
     "1 == 1",
     "1",
     "https://example.com/",
     "1h",
+    "2d",
     "UTC",
     "EUR",
     "today",

@@ -20,6 +20,7 @@ pub(super) fn drawn() -> impl Strategy<Value = Content> {
         }),
         2 => prop::sample::select(&["I am Ana.", "Noon?"][..]).prop_map(|body| Content::Say {
             body: body.to_owned(),
+            template: None,
         }),
     ]
 }
@@ -110,7 +111,7 @@ pub(super) fn explained(world: &World<'_>, inputs: &[LeadInput]) -> Result<(), T
             prop_assert!(false, "{} has no outcome", &input.id);
             continue;
         };
-        let Content::Say { body } = &input.content else {
+        let Content::Say { body, .. } = &input.content else {
             continue;
         };
         let is_theirs = |reply: &&Reply| {
