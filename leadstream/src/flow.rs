@@ -1,5 +1,6 @@
 //! Runs `leadstream flow …`: checks, simulates, tests and publishes flow documents.
 
+mod online;
 mod publish;
 mod simulate;
 
@@ -32,6 +33,8 @@ enum Action {
         /// Flow documents (YAML)
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+        #[command(flatten)]
+        online: Box<online::OnlineArgs>,
     },
     /// Simulate a flow in the terminal, without any server
     ///
@@ -78,7 +81,7 @@ enum Action {
 /// unavailable.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     match args.action {
-        Action::Check { files } => check(&files),
+        Action::Check { files, online } => check(&files, &online).await,
         Action::Simulate { file, record } => simulate::run(file.as_deref(), record.as_deref()),
         Action::Test {
             files,
@@ -113,8 +116,9 @@ fn parse(path: &Path) -> anyhow::Result<(Flow, String)> {
     }
 }
 
-fn check(files: &[PathBuf]) -> anyhow::Result<()> {
+async fn check(files: &[PathBuf], online: &online::OnlineArgs) -> anyhow::Result<()> {
     let style = Style::stdout();
+    let platform = online.platform().await?;
     let mut refused = 0;
     for path in files {
         let name = path.display().to_string();
@@ -139,6 +143,13 @@ fn check(files: &[PathBuf]) -> anyhow::Result<()> {
                     flow.languages().join(", ")
                 );
                 show(&format!("{}\n", style.paint(Ink::Good, &line)));
+                let wrong = platform.as_ref().map(|it| it.findings(flow));
+                let wrong = wrong.unwrap_or_default();
+                for reason in &wrong {
+                    let line = format!("{name}: error: {reason}");
+                    show(&format!("{}\n", style.paint(Ink::Bad, &line)));
+                }
+                refused += usize::from(!wrong.is_empty());
             }
             None => refused += 1,
         }

@@ -16,6 +16,7 @@ mod http;
 mod ledger;
 #[cfg(test)]
 mod memory_ledger;
+pub mod message_templates;
 pub mod metrics;
 mod notices;
 pub mod number_state;

@@ -35,6 +35,7 @@ mod reports;
 mod resting_state;
 mod schemas;
 mod settings;
+mod templates;
 mod timers;
 mod undelivered;
 mod wasender;
@@ -80,6 +81,7 @@ const TESTS: &[(&str, Test)] = tests![
     timers::timers_change_silent_leads_without_a_scan_of_a_million_waiting_ones,
     timers::three_messages_in_a_second_get_one_reply,
     undelivered::a_question_that_does_not_arrive_changes_its_lead_as_the_flow_says,
+    templates::templates_reach_leads_outside_the_window,
     poison::poison_becomes_dead_letters_and_an_unknown_kind_halts_the_partition,
     poison::a_topic_full_of_poison_halts_only_its_partition_until_an_operator_resumes_it,
     merging::two_ids_of_one_person_become_one_lead_and_are_explained,
