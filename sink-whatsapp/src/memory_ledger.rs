@@ -444,7 +444,7 @@ fn record(row: &mut Row, outcome: &Outcome, now: Timestamp) -> bool {
     use ReplyState::{Accepted, Delivered, Held, Read, Sending, Sent, Unknown, Waiting, Withdrawn};
     let is_open = matches!(row.open.state, Sending | Unknown) || row.is_leased;
     let is_accepted = matches!(outcome.state, Accepted | Held);
-    if !is_open && !(is_accepted && matches!(row.open.state, Sent | Delivered | Read)) {
+    if !(is_open || is_accepted && matches!(row.open.state, Sent | Delivered | Read)) {
         return false;
     }
     let is_failed_message = |id: &String| row.failed_messages.contains(id);

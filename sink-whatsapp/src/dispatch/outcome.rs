@@ -52,7 +52,7 @@ pub struct Answer<'a> {
 }
 
 /// What becomes of a reply after an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     Accepted,
     /// Another attempt at this time.
