@@ -571,7 +571,7 @@ fn a_lead_of_wasenderapi_is_asked_and_gets_commands_like_any_other() {
 fn a_lead_of_wasenderapi_who_would_get_a_form_gets_a_person() {
     let form = "expect: { form: { id: '1', button: Open, fields: [{ member: company }] } }";
     let document = format!(
-        "name: demo\nversion: 1\nstart: ASK\nmessages: {{ handoff: A person comes. }}\nsteps:\n  ASK:\n    prompt: Hello\n    {form}\n    next: DONE\n  DONE:\n    prompt: Thanks\n    completes: true\n"
+        "name: demo\nversion: 1\nlanguage: en\nstart: ASK\nmessages: {{ handoff: A person comes. }}\nsteps:\n  ASK:\n    prompt: Hello\n    {form}\n    next: DONE\n  DONE:\n    prompt: Thanks\n    completes: true\n"
     );
     let flows = Flows::new(Flow::parse("demo", &document).unwrap(), Vec::new());
     for (platform, state) in [
