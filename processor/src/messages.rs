@@ -403,10 +403,10 @@ mod tests {
         admit(&mut journal, &input("b", 60_000, text_of("Jon Doe")), 32);
         for (id, text) in [("c", Some("John Doe")), ("d", None)] {
             let mut edit = input(id, 120_000, TurnInput::Ignored);
-            edit.amends = Some(Amendment {
+            edit.amends = Some(Box::new(Amendment {
                 message_id: "b".into(),
                 text: text.map(str::to_owned),
-            });
+            }));
             admit(&mut journal, &edit, 32);
             let messages = Messages::of(&"491700".into(), &flows(), &journal).unwrap();
             let found = messages.messages.iter().find(|it| it.id == "b").unwrap();

@@ -133,8 +133,14 @@ impl<'a> Simulator<'a> {
     /// Returns [`FoldError`] if the conversation follows a flow that is not published.
     pub fn send(&mut self, content: &Content) -> Result<InputId, FoldError> {
         let referral = self.referral.take_if(|_| can_have_referral(content));
-        let referral = referral.and_then(|given| Referral::new(given, self.now));
-        self.admit(TurnInput::from(content), Amendment::of(content), referral)
+        let referral = referral
+            .and_then(|given| Referral::new(given, self.now))
+            .map(Box::new);
+        self.admit(
+            TurnInput::from(content),
+            Amendment::of(content).map(Box::new),
+            referral,
+        )
     }
 
     /// Applies a command of a person of the business; other content has no effect.
@@ -172,8 +178,8 @@ impl<'a> Simulator<'a> {
     fn admit(
         &mut self,
         answer: TurnInput,
-        amends: Option<Amendment>,
-        referral: Option<Referral>,
+        amends: Option<Box<Amendment>>,
+        referral: Option<Box<Referral>>,
     ) -> Result<InputId, FoldError> {
         self.inputs += 1;
         let id = Self::id(self.inputs);

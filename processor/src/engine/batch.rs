@@ -37,7 +37,7 @@ use crate::lead::{FoldError, Inbound, InputError, Lead, StoredError, scoped};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LoadedState {
     /// Leads of the batch's ids, by lead id. The fold moves changed leads out.
-    pub(crate) leads: HashMap<LeadId, Lead>,
+    pub(crate) leads: HashMap<LeadId, Box<Lead>>,
     /// Lead ids by identity.
     pub(crate) identities: HashMap<Identity, LeadId>,
     /// Evicted inputs.
@@ -265,7 +265,7 @@ impl Step<'_> {
         match &self.keyed.inbound {
             Inbound::Message(input) => {
                 let mut changed = found.unwrap_or_else(|| {
-                    let mut lead = Lead::new(input);
+                    let mut lead = Box::new(Lead::new(input));
                     lead.revision = self.last_revision(batch);
                     self.begin(lead)
                 });
@@ -282,7 +282,7 @@ impl Step<'_> {
         }
     }
 
-    fn begin(&self, lead: Lead) -> Box<LeadUpdate> {
+    fn begin(&self, lead: Box<Lead>) -> Box<LeadUpdate> {
         LeadUpdate::new(lead, &self.keyed.account, self.record.partition, true)
     }
 

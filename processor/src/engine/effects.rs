@@ -127,7 +127,7 @@ pub(crate) fn attribution(conversation: &Conversation) -> Attribution {
     let first_message = conversation.first_message.as_ref();
     Attribution {
         assigned_at: conversation.assigned_at,
-        referral: conversation.referral.as_ref().map(Referral::to_given),
+        referral: conversation.referral.as_deref().map(Referral::to_given),
         referred_at: conversation.referral.as_ref().map(|it| it.at),
         first_message: first_message.and_then(|it| it.text.clone()),
         first_message_at: first_message.map(|it| it.at),

@@ -25,7 +25,7 @@ pub struct Conversation {
     pub assignee: Option<String>,
     /// The first ad or post that led to a message of the lead. It stays at a restart.
     #[serde(default)]
-    pub referral: Option<Referral>,
+    pub referral: Option<Box<Referral>>,
     /// The lead's first message. It stays at a restart. A lead of version 0.1 has none.
     #[serde(default)]
     pub first_message: Option<FirstMessage>,

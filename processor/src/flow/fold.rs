@@ -111,7 +111,7 @@ impl<'a> Turn<'a> {
     fn step(self, before: &Conversation, input: &TurnInput) -> Step {
         let mut conversation = before.clone();
         if conversation.referral.is_none() {
-            conversation.referral = self.referral.cloned();
+            conversation.referral = self.referral.cloned().map(Box::new);
         }
         self.flow.lend_referral(&mut conversation, self.at);
         let (prompt, rejection) = match self.apply(&mut conversation, input) {

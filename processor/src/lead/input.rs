@@ -35,13 +35,13 @@ pub struct Input {
     pub sender: Sender,
     pub answer: TurnInput,
     /// The edit or revocation of an earlier message.
-    pub amends: Option<Amendment>,
+    pub amends: Option<Box<Amendment>>,
     /// The sender's ids after a change that this input reports.
     pub becomes: Option<Sender>,
     /// The other notations of the numbers above.
     pub other_notations: Vec<String>,
     /// The ad or post that led to the message.
-    pub referral: Option<Referral>,
+    pub referral: Option<Box<Referral>>,
 }
 
 /// A record of `lead.inputs`, by its kind.
@@ -270,7 +270,7 @@ impl Input {
             .filter_map(|ids| other_notation(ids.wa_id.as_deref()?))
             .collect();
         let answer = TurnInput::from(&record.content);
-        let amends = Amendment::of(&record.content);
+        let amends = Amendment::of(&record.content).map(Box::new);
         let sent_at = record.sent_at.min(record.received_at);
         let mut sender = record.sender;
         sender.name = sender.name.map(|name| name.replace('\0', ""));
@@ -291,7 +291,8 @@ impl Input {
             other_notations,
             referral: record
                 .referral
-                .and_then(|given| Referral::new(given, sent_at)),
+                .and_then(|given| Referral::new(given, sent_at))
+                .map(Box::new),
         })
     }
 

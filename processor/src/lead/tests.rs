@@ -155,10 +155,10 @@ fn what_is_older_than_the_journal_is_known_by_its_id_or_too_late() {
 
 fn about(id: &str, at: i64, message_id: &str, text: Option<&str>) -> Input {
     Input {
-        amends: Some(Amendment {
+        amends: Some(Box::new(Amendment {
             message_id: message_id.into(),
             text: text.map(ToOwned::to_owned),
-        }),
+        })),
         ..input(id, at, TurnInput::Ignored)
     }
 }
@@ -317,10 +317,10 @@ fn the_first_message_s_ad_chooses_the_flow_also_when_it_comes_late() {
     );
     let second = input("b", 2000, text("John"));
     let mut first = input("a", 1000, text("Hi"));
-    first.referral = Some(Referral {
+    first.referral = Some(Box::new(Referral {
         source_id: Some("77".to_owned()),
         ..Referral::default()
-    });
+    }));
     let mut journal = Journal::default();
     let flow_of = |journal: &Journal| journal.conversation().unwrap().flow.name.clone();
     journal.admit(&flows, &second, 32, || false).unwrap();
@@ -334,10 +334,12 @@ fn the_first_message_s_ad_chooses_the_flow_also_when_it_comes_late() {
 fn the_first_referral_in_order_counts_and_a_restart_keeps_it() {
     let referred = |id: &str, at: i64, said: &str, ad: Option<&str>| {
         let mut input = input(id, at, text(said));
-        input.referral = ad.map(|ad| Referral {
-            at: Timestamp::from_millis(at),
-            source_id: Some(ad.to_owned()),
-            ..Referral::default()
+        input.referral = ad.map(|ad| {
+            Box::new(Referral {
+                at: Timestamp::from_millis(at),
+                source_id: Some(ad.to_owned()),
+                ..Referral::default()
+            })
         });
         input
     };
@@ -645,10 +647,10 @@ fn a_delivery_in_a_journal_is_stored_and_cannot_be_revoked() {
     let lost = input("d", 9000, undelivered(UndeliveredClass::WindowClosed, 1500));
     admit(&mut lead.journal, &lost, 32);
     let revoked = Input {
-        amends: Some(Amendment {
+        amends: Some(Box::new(Amendment {
             message_id: "d".into(),
             text: None,
-        }),
+        })),
         ..input("r", 10_000, TurnInput::Ignored)
     };
     admit(&mut lead.journal, &revoked, 32);

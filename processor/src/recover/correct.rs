@@ -20,7 +20,7 @@ impl Recovery<'_> {
         let ids: Vec<LeadId> = self.published.leads().cloned().collect();
         for ids in ids.chunks(self.settings.processor_batch_records.get()) {
             let leads = self.store.load(ids).await?;
-            let lost = |id: &&LeadId| self.published.misses(id, leads.get(*id));
+            let lost = |id: &&LeadId| self.published.misses(id, leads.get(*id).map(Box::as_ref));
             self.report.unexplained += ids.iter().filter(lost).count() as u64;
             let mut changed = BTreeMap::new();
             let mut outgoing = Vec::new();
@@ -67,8 +67,8 @@ pub(super) fn correction(
     published: &Published,
     output_topics: &OutputTopics,
     lead_id: &LeadId,
-    mut lead: Lead,
-) -> Result<Option<(Lead, Outgoing)>, BatchError> {
+    mut lead: Box<Lead>,
+) -> Result<Option<(Box<Lead>, Outgoing)>, BatchError> {
     let Some(Known { key, last }) = published.contradicts(lead_id, &lead) else {
         return Ok(None);
     };

@@ -40,7 +40,7 @@ pub(crate) struct Located {
 #[derive(Debug, Default)]
 pub(crate) struct Identified {
     /// Leads by lead id.
-    pub(crate) leads: HashMap<LeadId, Lead>,
+    pub(crate) leads: HashMap<LeadId, Box<Lead>>,
     /// Lead id by identity.
     pub(crate) owners: HashMap<Identity, LeadId>,
     /// Erasures by identity.
@@ -52,11 +52,11 @@ impl Store {
     pub(crate) async fn load(
         &self,
         lead_ids: &[LeadId],
-    ) -> Result<HashMap<LeadId, Lead>, StoreError> {
+    ) -> Result<HashMap<LeadId, Box<Lead>>, StoreError> {
         self.rows(sqlx::query(LOAD).bind(lead_ids), |row| {
             Ok((
                 row.try_get("lead_id")?,
-                Lead::from_bytes(row.try_get("serialized_state")?)?,
+                Box::new(Lead::from_bytes(row.try_get("serialized_state")?)?),
             ))
         })
         .await
@@ -92,7 +92,7 @@ impl Store {
                 };
                 if !found.leads.contains_key(&lead_id) {
                     let lead = Lead::from_bytes(row.try_get("serialized_state")?)?;
-                    found.leads.insert(lead_id.clone(), lead);
+                    found.leads.insert(lead_id.clone(), Box::new(lead));
                 }
                 found.owners.insert(row.try_get("identity")?, lead_id);
             }

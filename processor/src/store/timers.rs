@@ -54,7 +54,7 @@ impl Store {
             .bind(column(&until, |(_, until)| until.datetime()))
             .bind(limit);
         self.rows(query, |row| {
-            let lead = Lead::from_bytes(row.try_get("serialized_state")?)?;
+            let lead = Box::new(Lead::from_bytes(row.try_get("serialized_state")?)?);
             Ok(DueLead {
                 lead_id: row.try_get("lead_id")?,
                 partition: row.try_get("partition")?,

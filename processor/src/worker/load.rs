@@ -65,7 +65,9 @@ async fn load_own(
         }
         match partitions.cached(partition, own.as_str()) {
             Some(stored) => {
-                known.leads.insert(own.into(), Lead::from_bytes(stored)?);
+                known
+                    .leads
+                    .insert(own.into(), Box::new(Lead::from_bytes(stored)?));
             }
             None => {
                 missing.insert(own);

@@ -71,7 +71,7 @@ impl Step<'_> {
     /// command names are included. Returns the last revision of `lead`.
     pub(super) fn remove(
         &self,
-        mut lead: Lead,
+        mut lead: Box<Lead>,
         at: Timestamp,
         with: Option<&LeadId>,
         batch: &mut BatchFold,

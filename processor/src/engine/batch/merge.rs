@@ -50,7 +50,7 @@ impl Step<'_> {
                 let at = merge.order.at;
                 self.event(&mut lead, Cause::Merge, None, at, batch)?;
                 batch.result.counts.merges += 1;
-                Ok((Some(self.begin(lead)), Outcome::Folded))
+                Ok((Some(self.begin(Box::new(lead))), Outcome::Folded))
             }
             (None, Some(mut found)) => {
                 let outcome = self.on_merge_request(merge, &mut found.lead, batch)?;

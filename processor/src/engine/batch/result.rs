@@ -51,7 +51,7 @@ pub(crate) struct Evicted {
 
 #[derive(Debug)]
 pub(crate) struct LeadUpdate {
-    pub(crate) lead: Lead,
+    pub(crate) lead: Box<Lead>,
     /// The stored form of the lead, set once the batch is folded.
     pub(crate) serialized_state: Vec<u8>,
     pub(crate) account: Account,
@@ -67,7 +67,7 @@ pub(crate) struct LeadUpdate {
 
 impl LeadUpdate {
     pub(crate) fn new(
-        lead: Lead,
+        lead: Box<Lead>,
         account: &Account,
         partition: Partition,
         created: bool,

@@ -14,7 +14,7 @@ use crate::lead::Lead;
 pub(crate) struct DueLead {
     pub(crate) lead_id: LeadId,
     pub(crate) partition: Partition,
-    pub(crate) lead: Lead,
+    pub(crate) lead: Box<Lead>,
     pub(crate) account: Account,
 }
 

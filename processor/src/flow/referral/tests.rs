@@ -112,7 +112,7 @@ fn a_flow_reads_the_referral_in_conditions_and_texts_and_no_answer_has_it() {
         let (asked, body) = says(&flow, &start, at, "Hi", referral);
         assert_eq!(body, first);
         assert!(asked.data.is_empty());
-        assert_eq!(asked.referral.as_ref(), referral);
+        assert_eq!(asked.referral.as_deref(), referral);
         let (done, _) = says(&flow, &asked, at + 86_400 + 10, "Ana", None);
         assert_eq!(done.data.keys().collect::<Vec<_>>(), ["name"]);
         let days = i32::try_from((at + 86_410) / 86_400).unwrap();
@@ -127,7 +127,7 @@ fn a_flow_reads_the_referral_in_conditions_and_texts_and_no_answer_has_it() {
         );
         assert!(again.data.is_empty());
         if referral.is_some() {
-            assert_eq!(again.referral.as_ref(), referral);
+            assert_eq!(again.referral.as_deref(), referral);
             assert!(!body.contains("Other"));
         } else {
             assert_eq!(body, "Hello!\n\nAbout Other.\n\nYour name?");

@@ -17,7 +17,7 @@ pub struct Entry {
     pub answer: TurnInput,
     /// The edit or revocation of an earlier message.
     #[serde(default)]
-    pub amends: Option<Amendment>,
+    pub amends: Option<Box<Amendment>>,
     /// The bookkeeping of the arrival; the fold does not read it.
     #[serde(default)]
     pub arrival: Option<Arrival>,
@@ -29,7 +29,7 @@ pub struct Entry {
     pub can_reply: bool,
     /// The ad or post that led to the message.
     #[serde(default)]
-    pub referral: Option<Referral>,
+    pub referral: Option<Box<Referral>>,
     /// Whether the lead can be shown forms.
     #[serde(default = "yes")]
     pub has_forms: bool,
@@ -63,7 +63,7 @@ impl Entry {
             received_at: self.order.received_at,
             can_reply: self.can_reply,
             has_forms: self.has_forms,
-            referral: self.referral.as_ref(),
+            referral: self.referral.as_deref(),
         };
         let id = &self.order.id;
         fold_from(flows, conversation, self.origin(), id, receipt, answer).map(Some)

@@ -20,7 +20,7 @@ const SAID: [(&str, u32, &str); 4] = [
 ];
 
 /// Returns the lead, and all published records, after it said these of [`SAID`].
-fn folded(fixture: &Fixture, which: &[usize]) -> (Lead, Vec<Outgoing>) {
+fn folded(fixture: &Fixture, which: &[usize]) -> (Box<Lead>, Vec<Outgoing>) {
     let records: Vec<_> = which
         .iter()
         .zip(0..)
@@ -47,7 +47,11 @@ fn published(fixture: &Fixture, outgoing: &[Outgoing]) -> Published {
     published
 }
 
-fn correct(fixture: &Fixture, published: &Published, lead: Lead) -> Option<(Lead, LeadEvent)> {
+fn correct(
+    fixture: &Fixture,
+    published: &Published,
+    lead: Box<Lead>,
+) -> Option<(Box<Lead>, LeadEvent)> {
     let corrected = correction(published, &fixture.output_topics, &LEAD.into(), lead).unwrap();
     corrected.map(|(lead, event)| {
         assert_eq!(event.key, LEAD.as_bytes());

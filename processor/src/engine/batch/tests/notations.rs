@@ -104,7 +104,11 @@ impl Committed {
     }
 
     fn open(&self) -> Vec<(&LeadId, &Lead)> {
-        let all = self.known.leads.iter();
+        let all = self
+            .known
+            .leads
+            .iter()
+            .map(|(id, lead)| (id, lead.as_ref()));
         all.filter(|(_, lead)| lead.merged_into.is_none()).collect()
     }
 }

@@ -8,7 +8,7 @@ pub(super) struct World<'a> {
     pub(super) counts: Counts,
     pub(super) queues: Vec<VecDeque<Record>>,
     pub(super) offsets: Vec<Offset>,
-    pub(super) leads: HashMap<LeadId, Lead>,
+    pub(super) leads: HashMap<LeadId, Box<Lead>>,
     pub(super) identities: HashMap<Identity, LeadId>,
     pub(super) evicted: HashSet<DedupId>,
     pub(super) events: Vec<LeadEvent>,
@@ -125,7 +125,7 @@ impl<'a> World<'a> {
                 "created is true once"
             );
             // The form in which PostgreSQL stores the lead.
-            let stored = Lead::from_bytes(&changed.serialized_state).unwrap();
+            let stored = Box::new(Lead::from_bytes(&changed.serialized_state).unwrap());
             match stored.timer_due_at {
                 Some(due) => self
                     .timers
@@ -133,7 +133,7 @@ impl<'a> World<'a> {
                 None => self.timers.remove(&lead_id),
             };
             if !changed.has_another_profile {
-                let before = self.leads.get(&lead_id).map(Lead::profile);
+                let before = self.leads.get(&lead_id).map(|lead| lead.profile());
                 prop_assert!(changed.created || before == Some(stored.profile()));
             }
             self.leads.insert(lead_id, stored);
@@ -204,7 +204,7 @@ impl<'a> World<'a> {
             let (lead_id, lead) = self.leads.get_key_value(at)?;
             match &lead.merged_into {
                 Some(survivor) => at = survivor,
-                None => return Some((lead_id, lead)),
+                None => return Some((lead_id, lead.as_ref())),
             }
         }
     }
