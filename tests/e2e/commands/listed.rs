@@ -107,12 +107,12 @@ async fn messages(api: &ApiSite<'_>) -> anyhow::Result<()> {
     let (status, told) = eventually(Duration::from_secs(30), async || {
         let (status, told) = api.ask(Method::GET, path, READ, None, None).await?;
         let states = [1, 3, 5].map(|index| &told["messages"][index]["delivery"]["state"]);
-        let is_sent = |state: &&Value| {
-            ["accepted", "sent", "delivered"]
+        let has_ended = |state: &&Value| {
+            ["accepted", "sent", "delivered", "superseded"]
                 .iter()
                 .any(|it| *state == it)
         };
-        ensure!(states.iter().all(is_sent), "{told}");
+        ensure!(states.iter().all(has_ended), "{told}");
         Ok((status, told))
     })
     .await?;
