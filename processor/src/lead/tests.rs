@@ -615,8 +615,12 @@ fn a_question_that_did_not_arrive_is_not_sent_again_by_a_refold() {
     let Admission::Folded { change, prompt, .. } = admit(&mut journal, &late, 32) else {
         panic!("it is folded");
     };
-    assert_eq!((change, prompt), (None, None));
-    assert_eq!(journal.conversation().unwrap().state, "COLD");
+    assert_eq!(prompt, None);
+    let before = change.and_then(|it| it.previous).unwrap();
+    let after = journal.conversation().unwrap();
+    assert_eq!((&*before.state, &*after.state), ("COLD", "COLD"));
+    let first = after.first_message.as_ref().unwrap();
+    assert_eq!(first.text.as_deref(), Some("Good morning"));
 }
 
 #[test]

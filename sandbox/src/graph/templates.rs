@@ -144,8 +144,11 @@ pub(super) fn check(app: &App, message: &Value) -> Result<(), VendorResponse> {
 fn check_buttons(buttons: &[Value], components: &[Value]) -> Result<(), VendorResponse> {
     for (index, button) in buttons.iter().enumerate() {
         let is_open = button["url"].as_str().is_some_and(|url| url.contains("{{"));
+        let place = index.to_string();
         let is_given = components.iter().any(|it| {
-            it["type"] == "button" && it["sub_type"] == "url" && it["index"] == index.to_string()
+            it["type"] == "button"
+                && it["sub_type"] == "url"
+                && it["index"].as_str() == Some(place.as_str())
         });
         if is_open && !is_given {
             let details =

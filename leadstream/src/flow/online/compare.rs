@@ -105,7 +105,7 @@ fn placeholders(expected: &ExpectedTemplate<'_>, body: &str) -> Option<String> {
         .all(|name| name.bytes().all(|it| it.is_ascii_digit()));
     let own: Vec<&str> = expected.body.iter().flatten().copied().collect();
     let has_names = !own.is_empty();
-    if has_names != !is_numbered && !found.is_empty() && !expected.body.is_empty() {
+    if has_names == is_numbered && !found.is_empty() && !expected.body.is_empty() {
         return Some(if is_numbered {
             format!(
                 "its body numbers its placeholders; write a list of {}",

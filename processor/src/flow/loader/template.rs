@@ -11,7 +11,7 @@ use crate::flow::document::{
     ButtonDocument, Document, LocalizedText, ParametersDocument, TemplateDocument,
 };
 use crate::flow::field::Fields;
-use crate::flow::prompt::{MAX_INTERACTIVE_BODY, MAX_URL, Phrase, is_identifier};
+use crate::flow::prompt::{MAX_INTERACTIVE_BODY, MAX_URL, Phrase, Template, is_identifier};
 use crate::flow::template::{Button, FlowTemplate, Parameter};
 use crate::yaml::meant;
 
@@ -256,7 +256,7 @@ fn buttons(written: &[Spanned<ButtonDocument>], scope: &Scope<'_>) -> Result<Vec
             }
             (Some(url), None) => {
                 let value = value_of(url, scope)?;
-                let longest = value.0.iter().map(|it| it.longest_url()).max();
+                let longest = value.0.iter().map(Template::longest_url).max();
                 ensure(longest.unwrap_or_default() <= MAX_URL, url, || {
                     format!("an address has up to {MAX_URL} characters; shorten it")
                 })?;

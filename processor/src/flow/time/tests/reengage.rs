@@ -74,7 +74,7 @@ fn nobody_is_reengaged_who_completed_opted_out_or_is_with_a_person() {
         );
     }
     // A person gave the lead back: the silence begins then.
-    let mut cold = asked.clone();
+    let mut cold = asked;
     fire_due_timers(&flow, &mut cold, at(50 * HOUR));
     let held = step(&flow, &cold, at(50 * HOUR), &TurnInput::Takeover).conversation;
     let mut released = step(&flow, &held, at(60 * HOUR), &TurnInput::Release).conversation;
