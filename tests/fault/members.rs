@@ -163,6 +163,8 @@ fn processor(site: &Site<'_>, name: &str, until: u64) -> ProcessSpec {
 fn sink(site: &Site<'_>, name: &str, until: u64) -> ProcessSpec {
     service(site, Service::SinkWhatsapp, name)
         .env("SINK_WHATSAPP_REQUEST_TIMEOUT", "2s")
+        // A delivery is dated now. The records do not tell whether a silent lead went cold before it.
+        .env("SINK_WHATSAPP_FEEDBACK", "false")
         .env("LEADSTREAM_FAILPOINTS", SINK_FAILPOINTS)
         .env("LEADSTREAM_FAILPOINTS_UNTIL", until.to_string())
         .grace(Duration::from_secs(40))
