@@ -168,6 +168,30 @@ async fn others_read_the_result_of_each_reply_by_a_view() {
         ]
     );
     assert!(rows.iter().all(|it| it.5 == time(NOW)));
+    let minutes = |count: i64| time(NOW) + chrono::TimeDelta::minutes(count);
+    sqlx::query(
+        "UPDATE whatsapp_replies SET state = 'delivered', accepted_at = $1, sent_at = $2,
+            delivered_at = $3, updated_at = $4 WHERE reply_id = 'b'",
+    )
+    .bind(minutes(1))
+    .bind(minutes(2))
+    .bind(minutes(3))
+    .bind(minutes(9))
+    .execute(&scratch.pool)
+    .await
+    .unwrap();
+    let query = "SELECT state_at, accepted_at, sent_at, delivered_at, read_at FROM reply_deliveries
+        WHERE reply_id = 'b'";
+    type Times = [Option<DateTime<Utc>>; 5];
+    let row: (_, _, _, _, _) = sqlx::query_as(query)
+        .fetch_one(&scratch.pool)
+        .await
+        .unwrap();
+    let times: Times = row.into();
+    assert_eq!(
+        times,
+        [3, 1, 2, 3, -1].map(|it| (it > 0).then(|| minutes(it)))
+    );
     scratch.drop().await;
 }
 
