@@ -108,7 +108,7 @@ async fn messages(api: &ApiSite<'_>) -> anyhow::Result<()> {
         let (status, told) = api.ask(Method::GET, path, READ, None, None).await?;
         let states = [1, 3, 5].map(|index| &told["messages"][index]["delivery"]["state"]);
         let has_ended = |state: &&Value| {
-            ["accepted", "sent", "delivered", "superseded"]
+            ["accepted", "sent", "delivered", "read", "superseded"]
                 .iter()
                 .any(|it| *state == it)
         };
