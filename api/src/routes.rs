@@ -69,7 +69,7 @@ impl utoipa::Modify for Tokens {
     }
 }
 
-/// Closes the commands' schemas, as the parser refuses unknown members.
+/// Closes the commands' schemas, as the parser refuses unknown members and a `say` without words.
 struct ClosedCommands;
 
 impl utoipa::Modify for ClosedCommands {
@@ -85,6 +85,10 @@ impl utoipa::Modify for ClosedCommands {
             if let RefOr::T(Schema::Object(command)) = command {
                 let closed = AdditionalProperties::FreeForm(false);
                 command.additional_properties = Some(Box::new(closed));
+                // A `say` has a text or a template beside its type.
+                if command.properties.contains_key("template") {
+                    command.min_properties = Some(2);
+                }
             }
         }
     }
