@@ -349,15 +349,21 @@ async fn a_silent_no_op_reports_success_and_writes_nothing() {
     assert!(world.client.contacts().await.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn an_accepted_message_may_fail_later() {
-    let mut receiver = Receiver::refusing(&[]).await;
+/// Returns a sandbox, and what receives its webhooks.
+async fn with_receiver() -> (World, Receiver) {
+    let receiver = Receiver::refusing(&[]).await;
     let world = World::new().await;
     let webhook = Webhook {
         url: receiver.url.clone(),
         app_secret: "s".into(),
     };
     world.sandbox.set_webhook(Some(webhook));
+    (world, receiver)
+}
+
+#[tokio::test]
+async fn an_accepted_message_may_fail_later() {
+    let (world, mut receiver) = with_receiver().await;
     let fault = Fault::once(
         Endpoint::GraphMessages,
         Effect::FailedStatus { code: 131_026 },
@@ -415,13 +421,7 @@ async fn a_sandbox_with_held_requests_stops() {
 
 #[tokio::test]
 async fn statuses_follow_the_script_or_the_order_for_one_message() {
-    let mut receiver = Receiver::refusing(&[]).await;
-    let world = World::new().await;
-    let webhook = Webhook {
-        url: receiver.url.clone(),
-        app_secret: "s".into(),
-    };
-    world.sandbox.set_webhook(Some(webhook));
+    let (world, mut receiver) = with_receiver().await;
     let endpoint = Endpoint::GraphMessages;
     let late = [Stage::Delivered, Stage::Failed(131_049)];
     world
