@@ -44,7 +44,7 @@ mod undelivered;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use leadstream_schemas::FlowRef;
+use leadstream_schemas::{FieldType, FlowRef};
 
 pub use assignment::{MAX_ASSIGNEE_CHARS, is_assignee};
 pub(crate) use assignment::{assignment_hash, fnv};
@@ -52,7 +52,6 @@ pub use chosen_by::StartedBy;
 pub use command::{MAX_TEMPLATE_CHARS, MAX_TEXT_CHARS, RejectReason, is_said, is_template_name};
 pub use conversation::{Conversation, FirstMessage, InternalState, StatedConsent};
 pub(crate) use document::{Item, OneOrMany};
-pub use field::FieldType;
 pub use fold::{Receipt, Step, step};
 pub use json_schema::document_schema;
 pub use loader::{Checked, Finding, FlowError};

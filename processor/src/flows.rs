@@ -5,11 +5,11 @@ pub(crate) mod change;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use leadstream_schemas::{FlowRef, Timestamp};
+use leadstream_schemas::{FieldType, FlowRef, Timestamp};
 
 pub use change::{ChangeError, Publication};
 
-use crate::flow::{DEFAULT_FLOW, FieldType, Flow, FlowError, TurnInput};
+use crate::flow::{DEFAULT_FLOW, Flow, FlowError, TurnInput};
 
 /// The least time between a publication or withdrawal and its effect. Every processor reads the
 /// change within this time, before it folds an input that the change concerns.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use leadstream_schemas::{FlowRef, Timestamp};
+use leadstream_schemas::{FieldType, FlowRef, Timestamp};
 use sqlx::PgPool;
 
-use crate::flow::{FieldType, Flow, StartedBy};
+use crate::flow::{Flow, StartedBy};
 use crate::flows::change::{self, ChangeError};
 use crate::flows::{Flows, Publication, Published};
 use crate::service::Error;

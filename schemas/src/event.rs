@@ -80,6 +80,22 @@ pub struct EventData {
     pub consent_at: Option<Timestamp>,
 }
 
+/// The type of a field of `lead_data`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FieldType {
+    Text,
+    Number,
+    /// One of these texts.
+    Choice(Vec<String>),
+    /// A day, such as `2026-11-23`.
+    Date,
+    /// A time of day, such as `14:30`.
+    Time,
+    Flag,
+    /// A location or a file.
+    Object,
+}
+
 /// Whether a lead wants messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -17,7 +17,9 @@ pub mod time;
 pub mod topic;
 
 pub use base_url::BaseUrl;
-pub use event::{Cause, Consent, EventData, FlowRef, LeadEvent, LeadMetadata, SyncPriority};
+pub use event::{
+    Cause, Consent, EventData, FieldType, FlowRef, LeadEvent, LeadMetadata, SyncPriority,
+};
 pub use ids::{Account, Epoch, Identity, InputId, LeadId, Offset, Partition, Revision};
 pub use input::{
     ContactCard, Content, InputKind, LeadInput, MediaType, OrderItem, Platform, Referral, Sender,

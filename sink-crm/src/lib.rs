@@ -49,7 +49,7 @@ pub use ledger::{
     DeadLetterPosition, Ledger, LedgerEntry, LedgerState, MIGRATIONS, RetrySelection,
     ledger_entries, migrate,
 };
-pub use mapping::{Answer, Answers, json_schema as mapping_schema};
+pub use mapping::{Answers, json_schema as mapping_schema};
 pub use metrics::METRICS;
 pub use salesforce::SalesforceArgs;
 pub use webhook::WebhookArgs;

@@ -9,7 +9,7 @@ mod role;
 mod source;
 mod write_rules;
 
-pub use answers::{Answer, Answers};
+pub use answers::Answers;
 #[cfg(test)]
 pub(crate) use document::MatchBy;
 pub use document::json_schema;

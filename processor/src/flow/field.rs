@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use leadstream_schemas::FieldType;
+
 use crate::yaml::meant;
 
 /// The type of a field, with bounds that every accepted answer keeps.
@@ -31,20 +33,6 @@ pub(super) enum Kind {
     Media,
     /// True or false: whether people are there.
     Flag,
-}
-
-/// What an answer is to those who read events.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FieldType {
-    Text,
-    Number,
-    /// One of these texts.
-    Choice(Vec<String>),
-    Date,
-    Time,
-    Flag,
-    /// A location or a file.
-    Object,
 }
 
 impl From<&Kind> for FieldType {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
+use leadstream_schemas::FieldType;
 use serde_json::json;
 
 use super::document::{Field, Kind, Mapping};
@@ -15,24 +16,8 @@ use crate::crm_name::CrmName;
 /// The edits by which a name may be misspelt.
 const SLIPS: usize = 2;
 
-/// What a flow fills a field with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    Text,
-    Number,
-    /// One of these texts.
-    Choice(Vec<String>),
-    /// A day, such as `2026-11-23`.
-    Date,
-    /// A time of day, such as `14:30`.
-    Time,
-    Flag,
-    /// A location or a file.
-    Object,
-}
-
-/// The answers that published flows fill, by field: one of each kind.
-pub type Answers = BTreeMap<String, Vec<Answer>>;
+/// The types of the answers that published flows fill, by field: one of each.
+pub type Answers = BTreeMap<String, Vec<FieldType>>;
 
 impl Mapping {
     /// Returns which fields of the file `text` no published flow fills, and which cannot hold what one
@@ -100,13 +85,13 @@ fn problem(name: &str, field: &Field, answers: &Answers) -> Option<String> {
 }
 
 /// Returns whether the field can hold an answer of a flow.
-fn holds(field: &Field, answer: &Answer) -> bool {
+fn holds(field: &Field, answer: &FieldType) -> bool {
     match (field.kind, answer) {
         (Kind::Text, _)
-        | (Kind::Number, Answer::Number)
-        | (Kind::Boolean, Answer::Flag)
-        | (Kind::Date | Kind::Datetime, Answer::Date) => true,
-        (_, Answer::Choice(values)) => values.iter().all(|value| holds_text(field, value)),
+        | (Kind::Number, FieldType::Number)
+        | (Kind::Boolean, FieldType::Flag)
+        | (Kind::Date | Kind::Datetime, FieldType::Date) => true,
+        (_, FieldType::Choice(values)) => values.iter().all(|value| holds_text(field, value)),
         _ => false,
     }
 }
@@ -115,15 +100,15 @@ fn holds_text(field: &Field, value: &str) -> bool {
     convert(&json!(value), field.kind, Tz::UTC).is_some()
 }
 
-fn described(answer: &Answer) -> String {
+fn described(answer: &FieldType) -> String {
     match answer {
-        Answer::Text => "a text in a published flow".to_owned(),
-        Answer::Number => "a number in a published flow".to_owned(),
-        Answer::Date => "a date in a published flow".to_owned(),
-        Answer::Time => "a time of day in a published flow".to_owned(),
-        Answer::Flag => "true or false in a published flow".to_owned(),
-        Answer::Object => "a location or a file in a published flow".to_owned(),
-        Answer::Choice(values) => {
+        FieldType::Text => "a text in a published flow".to_owned(),
+        FieldType::Number => "a number in a published flow".to_owned(),
+        FieldType::Date => "a date in a published flow".to_owned(),
+        FieldType::Time => "a time of day in a published flow".to_owned(),
+        FieldType::Flag => "true or false in a published flow".to_owned(),
+        FieldType::Object => "a location or a file in a published flow".to_owned(),
+        FieldType::Choice(values) => {
             let values: Vec<String> = values.iter().map(|value| format!("`{value}`")).collect();
             format!("one of {} in a published flow", values.join(", "))
         }
@@ -132,24 +117,26 @@ fn described(answer: &Answer) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Answers};
+    use leadstream_schemas::FieldType;
+
+    use super::Answers;
     use crate::mapping::{DEFAULT, Mapping};
 
     fn answers() -> Answers {
-        let answer = |name: &str, kinds: &[Answer]| (name.to_owned(), kinds.to_vec());
+        let answer = |name: &str, kinds: &[FieldType]| (name.to_owned(), kinds.to_vec());
         let choice =
-            |values: &[&str]| Answer::Choice(values.iter().map(|it| (*it).into()).collect());
+            |values: &[&str]| FieldType::Choice(values.iter().map(|it| (*it).into()).collect());
         [
-            answer("budget", &[Answer::Number]),
-            answer("city", &[Answer::Text]),
+            answer("budget", &[FieldType::Number]),
+            answer("city", &[FieldType::Text]),
             answer("roof", &[choice(&["flat", "tiles"])]),
             answer("rooms", &[choice(&["1", "2"])]),
-            answer("day", &[Answer::Date]),
-            answer("time", &[Answer::Time]),
-            answer("is_late", &[Answer::Flag]),
-            answer("photo", &[Answer::Object]),
+            answer("day", &[FieldType::Date]),
+            answer("time", &[FieldType::Time]),
+            answer("is_late", &[FieldType::Flag]),
+            answer("photo", &[FieldType::Object]),
             // Two flows, or two versions of one.
-            answer("size", &[Answer::Number, Answer::Text]),
+            answer("size", &[FieldType::Number, FieldType::Text]),
         ]
         .into()
     }
