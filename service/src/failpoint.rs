@@ -34,7 +34,7 @@ pub enum Point {
     TakeOver,
     /// Between the rows of consumed records and their offsets.
     Consumed,
-    /// Between the claim of a reply and its request.
+    /// Between the claim of replies and their requests: an error here is a claim with an unknown outcome.
     Claimed,
     /// Between the answer of a request and its outcome.
     Answered,

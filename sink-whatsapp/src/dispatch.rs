@@ -48,6 +48,12 @@ const POLL: Duration = Duration::from_millis(250);
 /// The longest pause while the number sends nothing.
 const POLL_WHILE_CLOSED: Duration = Duration::from_secs(1);
 
+/// How long a claim that failed may still be committed: PostgreSQL may carry it out although its answer
+/// is lost.
+const LOST_CLAIM: Duration = Duration::from_secs(60);
+/// How often what such a claim leased is looked for.
+const RELEASE: Duration = Duration::from_secs(5);
+
 /// Settings that do not change while the service runs.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -75,6 +81,8 @@ pub enum Event {
     Written,
     /// Answers [`Effect::Claim`], with the time at which the next reply is due.
     Claimed(Vec<ClaimedReply>, Option<Timestamp>),
+    /// Answers [`Effect::Claim`] after a pause: PostgreSQL is unavailable, and may have leased replies.
+    ClaimFailed,
     /// Answers [`Effect::Send`].
     SendFinished(Uuid, SendResult),
     /// Answers [`Effect::DeadLetter`]: Kafka acknowledged it.
@@ -100,9 +108,11 @@ pub enum Event {
 #[derive(Debug)]
 pub enum Effect {
     /// Claim up to so many replies to send, and those of which it is decided without a request what
-    /// becomes. At most one claim is under way.
+    /// becomes. At most one claim is under way. `held` asks to release first what this process leased,
+    /// but for these replies.
     Claim {
         limit: usize,
+        held: Option<Vec<Uuid>>,
     },
     Send(Uuid, Request),
     DeadLetter(Uuid, Outgoing),
@@ -173,6 +183,8 @@ pub struct Dispatcher {
     now: Timestamp,
     /// The time of the next claim.
     claim_at: Timestamp,
+    /// When replies of a failed claim are released next, and until when.
+    release: Option<(Timestamp, Timestamp)>,
     effects: Vec<Effect>,
 }
 
@@ -196,6 +208,7 @@ impl Dispatcher {
             stopping: false,
             now,
             claim_at: Timestamp::default(),
+            release: None,
             effects: Vec::new(),
         }
     }
@@ -221,6 +234,11 @@ impl Dispatcher {
                 for reply in replies {
                     self.begin(reply, now);
                 }
+            }
+            Event::ClaimFailed => {
+                self.claiming = false;
+                self.claim_at = now;
+                self.release = Some((now, after(now, LOST_CLAIM)));
             }
             Event::SendFinished(token, result) => self.finish(token, &result, now),
             Event::DeadLettered(token) => {
@@ -372,8 +390,16 @@ impl Dispatcher {
         );
         if limit > 0 || is_closed {
             self.claiming = true;
-            self.effects.push(Effect::Claim { limit });
+            let held = self.held(now);
+            self.effects.push(Effect::Claim { limit, held });
         }
+    }
+
+    /// Returns the replies of this process if others that it leased are to be released.
+    fn held(&mut self, now: Timestamp) -> Option<Vec<Uuid>> {
+        let (at, until) = self.release.filter(|(at, _)| *at <= now)?;
+        self.release = (at < until).then(|| (after(now, RELEASE), until));
+        Some(self.under_way.keys().copied().collect())
     }
 
     fn record(&mut self) {

@@ -318,6 +318,23 @@ impl MemoryLedger {
         claimed
     }
 
+    pub(crate) fn release_lost(&mut self, process: Uuid, held: &[Uuid], now: Timestamp) {
+        for (token, row) in &mut self.rows {
+            if !row.is_leased || row.lease != Some(process) || held.contains(token) {
+                continue;
+            }
+            if row.open.state == ReplyState::Sending {
+                row.open.state = row.open.ends_as.unwrap_or(ReplyState::Waiting);
+                row.attempts.made -= 1;
+            }
+            if !row.open.state.is_queued() {
+                row.late_failure = None;
+            }
+            row.is_leased = false;
+            row.updated_at = now;
+        }
+    }
+
     pub(crate) fn next_due(&self, number: &str, now: Timestamp) -> Option<Timestamp> {
         let waiting = self.rows.values().filter(|row| {
             row.reply.number == number && row.open.state.is_queued() && !row.is_leased

@@ -103,7 +103,8 @@ impl Numbers {
     async fn renew(&mut self) -> Result<bool, DatabaseError> {
         let (ledger, process) = (self.parts.ledger.clone(), self.parts.process);
         let asked = Instant::now();
-        let renewed = ledger.renew(process, self.lease).await?;
+        let known: Vec<&str> = self.owned.keys().map(String::as_str).collect();
+        let renewed = ledger.renew(process, self.lease, &known).await?;
         for (number, owned) in &self.owned {
             let renewed = renewed.iter().find(|it| it.number == *number);
             let ownership = if let Some(renewed) = renewed {
@@ -118,7 +119,7 @@ impl Numbers {
             owned.ownership.send_replace(ownership);
         }
         let asked = Instant::now();
-        let Some(acquired) = ledger.acquire(process, self.lease).await? else {
+        let Some(acquired) = ledger.acquire(process, self.lease, &known).await? else {
             let renewed: Vec<String> = renewed.into_iter().map(|it| it.number).collect();
             let waiting = ledger.count_queued(&renewed).await?;
             self.parts.metrics.waiting(waiting);
@@ -179,8 +180,16 @@ impl Numbers {
         self.owned.remove(&number);
         self.parts.metrics.paused(&number, false);
         self.wakers.remove(&number);
+        let (ledger, process) = (&self.parts.ledger, self.parts.process);
+        let release = async {
+            // Its requests have ended, so what it still leases was claimed without an answer.
+            ledger
+                .release_lost(process, &number, &[], Timestamp::now())
+                .await?;
+            ledger.release(process, &number).await
+        };
         // A lease that is not released ends by itself.
-        if let Err(error) = self.parts.ledger.release(self.parts.process, &number).await {
+        if let Err(error) = release.await {
             tracing::warn!(number, error = %error, "the number is not released");
         }
         Ok(())

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
@@ -84,6 +85,8 @@ pub(crate) struct Sender {
     known_credentials: Arc<Credentials>,
     /// What other processes find out about the number.
     reports: watch::Receiver<Option<Report>>,
+    /// The claims that failed since the last one that did not.
+    failed_claims: Arc<AtomicU32>,
     /// The requests in flight, as counted.
     sending: usize,
     /// The templates and forms that are stopped, as logged and counted.
@@ -112,6 +115,7 @@ impl Sender {
             wake,
             ownership: links.ownership,
             reports: links.reports,
+            failed_claims: Arc::default(),
             sending: 0,
             stopped_contents: BTreeMap::new(),
             paused: links.paused,
@@ -169,9 +173,24 @@ impl Sender {
     fn perform(&self, effect: Effect) {
         let parts = self.parts.clone();
         let job: Job = match effect {
-            Effect::Claim { limit } => {
+            Effect::Claim { limit, held } => {
                 let (number, ownership) = (Arc::clone(&self.number), self.ownership.clone());
-                Box::pin(claim(parts, number, limit, ownership))
+                let failures = Arc::clone(&self.failed_claims);
+                Box::pin(async move {
+                    match claim(&parts, &number, limit, held, &ownership).await {
+                        Ok(claimed) => {
+                            failures.store(0, Ordering::Relaxed);
+                            Ok(claimed)
+                        }
+                        Err(error) if error.is_transient() => {
+                            let failures = failures.fetch_add(1, Ordering::Relaxed) + 1;
+                            warn(&error, failures);
+                            tokio::time::sleep(AWAY.random_delay(failures)).await;
+                            Ok(Event::ClaimFailed)
+                        }
+                        Err(error) => Err(error.into()),
+                    }
+                })
             }
             Effect::Send(token, request) => {
                 let ownership = self.ownership.clone();
@@ -180,11 +199,10 @@ impl Sender {
                     if !covers(*ownership.borrow(), parts.timeout) {
                         return Ok(Event::SendFinished(token, SendResult::Unreachable));
                     }
-                    // An error has no meaning here.
-                    let _ = failpoint::hit(Point::Claimed).await;
                     let started = Instant::now();
                     let result = parts.client.send(&request).await;
                     parts.metrics.sent(started.elapsed());
+                    // An error has no meaning here.
                     let _ = failpoint::hit(Point::Answered).await;
                     Ok(Event::SendFinished(token, result))
                 })
@@ -252,38 +270,43 @@ impl Sender {
     }
 }
 
-/// Claims replies. Claims none when the ownership may end before their requests.
+/// Claims replies, and releases first what a lost claim leased. Claims none when the ownership may end
+/// before their requests.
 async fn claim(
-    parts: SenderParts,
-    number: Arc<str>,
+    parts: &SenderParts,
+    number: &str,
     limit: usize,
-    ownership: watch::Receiver<Ownership>,
-) -> Result<Event, SendError> {
-    let claimed = || async {
-        let now = Timestamp::now();
-        if !covers(*ownership.borrow(), parts.timeout) {
-            return Ok((Vec::new(), None));
-        }
-        let lease = Lease {
-            token: parts.process,
-            until: after(now, parts.timeout),
-        };
-        let policy = parts.settings.policy;
-        let replies = parts
-            .ledger
-            .claim(&number, limit, policy, lease, now)
+    held: Option<Vec<Uuid>>,
+    ownership: &watch::Receiver<Ownership>,
+) -> Result<Event, DatabaseError> {
+    let (ledger, now) = (&parts.ledger, Timestamp::now());
+    if let Some(held) = held {
+        let lost = ledger
+            .release_lost(parts.process, number, &held, now)
             .await?;
-        let next = if replies.is_empty() {
-            parts.ledger.next_due(&number, now).await?
-        } else {
-            None
-        };
-        Ok((replies, next))
+        if lost > 0 {
+            tracing::warn!(
+                number,
+                replies = lost,
+                "the answer of a claim was lost; its replies wait again"
+            );
+        }
+    }
+    if !covers(*ownership.borrow(), parts.timeout) {
+        return Ok(Event::Claimed(Vec::new(), None));
+    }
+    let lease = Lease {
+        token: parts.process,
+        until: after(now, parts.timeout),
     };
-    let (replies, next) = AWAY
-        .retry(claimed, DatabaseError::is_transient, warn)
-        .await?;
-    Ok(Event::Claimed(replies, next))
+    let policy = parts.settings.policy;
+    let replies = ledger.claim(number, limit, policy, lease, now).await?;
+    if replies.is_empty() {
+        let next = ledger.next_due(number, now).await?;
+        return Ok(Event::Claimed(replies, next));
+    }
+    failpoint::hit(Point::Claimed).await?;
+    Ok(Event::Claimed(replies, None))
 }
 
 /// Returns whether a request that starts now ends before the ownership does.

@@ -24,7 +24,8 @@ const FAILPOINTS: &str = "load=error:0.002,fold=abort:0.0005,begin=error:0.001,f
 /// The failpoints of one sink: between the rows and the offsets, the claim and the request, the answer
 /// and the outcome, and behind the outcome.
 const SINK_FAILPOINTS: &str = "consumed=abort:0.002,consumed=error:0.002,claimed=abort:0.0002,\
-    claimed=delay:0.002,answered=abort:0.0002,recorded=abort:0.0005,recorded=error:0.001";
+    claimed=delay:0.002,claimed=error:0.005,answered=abort:0.0002,recorded=abort:0.0005,\
+    recorded=error:0.001";
 
 pub(crate) struct Member {
     name: String,

@@ -141,9 +141,12 @@ impl Fixture {
         while let Some(event) = events.pop() {
             for effect in self.dispatcher.handle(event, self.now) {
                 match effect {
-                    Effect::Claim { limit } => {
+                    Effect::Claim { limit, held } => {
                         let now = self.now;
                         let ledger = &mut self.ledger;
+                        if let Some(held) = held {
+                            ledger.release_lost(PROCESS, &held, now);
+                        }
                         let rows = ledger.claim("501", limit, self.policy, PROCESS, now);
                         let next = ledger.next_due("501", now);
                         events.push(Event::Claimed(rows, next));
@@ -750,6 +753,29 @@ fn a_reply_that_was_claimed_when_the_number_paused_is_not_sent() {
     assert!(fixture.handle(Event::Claimed(claimed, None)).is_empty());
     assert_eq!(fixture.state("a"), ReplyState::Waiting);
     assert_eq!(fixture.ledger.rows[&token("a")].attempts.made, 0);
+}
+
+#[test]
+fn what_a_lost_claim_leased_is_sent_once() {
+    let mut fixture = Fixture::new();
+    assert_eq!(fixture.read(&[prompt("a", "ann")]), ids(&["a"]));
+    let commit = |fixture: &mut Fixture, offset, id, lead| {
+        let batch = [arrival(offset, prompt(id, lead))];
+        fixture.ledger.write(&batch, fixture.now);
+        let (policy, now) = (UnknownPolicy::Evidence, fixture.now);
+        let claimed = fixture.ledger.claim("501", 8, policy, PROCESS, now);
+        assert_eq!(claimed.len(), 1);
+    };
+    fixture.dispatcher.handle(Event::Written, NOW);
+    commit(&mut fixture, 1, "b", "bea");
+    assert_eq!(fixture.handle(Event::ClaimFailed), ids(&["b"]));
+    // PostgreSQL may also commit a lost claim after the next one.
+    commit(&mut fixture, 2, "c", "cid");
+    assert_eq!(fixture.wait(crate::dispatch::RELEASE), ids(&["c"]));
+    for id in ["a", "b", "c"] {
+        assert_eq!(fixture.state(id), ReplyState::Sending, "{id}");
+        assert_eq!(fixture.ledger.rows[&token(id)].attempts.made, 1, "{id}");
+    }
 }
 
 #[test]

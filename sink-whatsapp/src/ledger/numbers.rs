@@ -35,26 +35,33 @@ pub(crate) struct Acquired {
 }
 
 impl Ledger {
-    /// Extends the leases of `owner` by `lease` from now, by the clock of the database. Returns the
-    /// numbers that it owns.
+    /// Extends the leases of `owner` of `numbers` by `lease` from now, by the clock of the database.
+    /// Returns those of them that it owns.
     pub(crate) async fn renew(
         &self,
         owner: Uuid,
         lease: Duration,
+        numbers: &[&str],
     ) -> Result<Vec<OwnedNumber>, DatabaseError> {
-        let query = sqlx::query_as(sql::RENEW).bind(owner).bind(interval(lease));
+        let query = sqlx::query_as(sql::RENEW)
+            .bind(owner)
+            .bind(interval(lease))
+            .bind(numbers);
         timed(query.fetch_all(&self.pool)).await
     }
 
-    /// Leases to `owner` a number that no process owns, and returns it.
+    /// Leases to `owner` a number that no process owns, and returns it. `known` has the numbers that
+    /// `owner` knows to own: what it took without learning of it is leased again.
     pub(crate) async fn acquire(
         &self,
         owner: Uuid,
         lease: Duration,
+        known: &[&str],
     ) -> Result<Option<Acquired>, DatabaseError> {
         let query = sqlx::query_as(sql::ACQUIRE)
             .bind(owner)
-            .bind(interval(lease));
+            .bind(interval(lease))
+            .bind(known);
         timed(query.fetch_optional(&self.pool)).await
     }
 
@@ -118,6 +125,23 @@ impl Ledger {
     pub(crate) async fn count_queued(&self, numbers: &[String]) -> Result<i64, DatabaseError> {
         let query = sqlx::query_scalar(sql::COUNT_QUEUED).bind(numbers);
         timed(query.fetch_one(&self.pool)).await
+    }
+
+    /// Releases the replies of `number` that a lost claim leased to `owner`: all but `held`. Returns
+    /// their number.
+    pub(crate) async fn release_lost(
+        &self,
+        owner: Uuid,
+        number: &str,
+        held: &[Uuid],
+        now: Timestamp,
+    ) -> Result<u64, DatabaseError> {
+        let query = sqlx::query(sql::RELEASE_LOST)
+            .bind(number)
+            .bind(owner)
+            .bind(held)
+            .bind(column(now));
+        Ok(timed(query.execute(&self.pool)).await?.rows_affected())
     }
 
     /// Marks as unknown what a former owner of `number` was sending; the wait for proof ends at

@@ -52,6 +52,23 @@ RETURNING r.token, r.lead_id, r.revision, r.attempts, r.failures, r.failed_since
     r.record_partition, r.record_offset, r.record_key, r.record_value, r.record_trace, r.late_failure,
     locked.state_before, locked.is_disproved";
 
+/// Releases what a claim leased whose answer was lost: none of it was sent.
+pub(super) const RELEASE_LOST: &str = "
+WITH lost AS (
+    SELECT token, state AS before,
+        CASE WHEN state = 'sending' THEN COALESCE(ends_as, 'waiting') ELSE state END AS state_after
+    FROM whatsapp_replies
+    WHERE number = $1 AND queued AND leased_until IS NOT NULL AND lease_token = $2 AND token <> ALL ($3)
+    ORDER BY token FOR UPDATE)
+UPDATE whatsapp_replies AS r SET
+    state = state_after, queued = state_after IN ('waiting', 'unknown'),
+    attempts = r.attempts - (before = 'sending')::int, leased_until = NULL, updated_at = $4,
+    late_failure = CASE WHEN state_after IN ('waiting', 'unknown') THEN r.late_failure END,
+    record_key = CASE WHEN state_after IN ('waiting', 'unknown') THEN r.record_key END,
+    record_value = CASE WHEN state_after IN ('waiting', 'unknown') THEN r.record_value END
+FROM lost
+WHERE r.token = lost.token";
+
 pub(super) const NEXT_DUE: &str = "
 SELECT min(d.due_at) FROM (VALUES (0::smallint), (1), (2)) AS kinds (kind)
 CROSS JOIN LATERAL (
@@ -253,14 +270,15 @@ INSERT INTO whatsapp_numbers (number) SELECT * FROM UNNEST($1::text[]) AS n ORDE
 ON CONFLICT DO NOTHING";
 
 pub(super) const RENEW: &str = "
-UPDATE whatsapp_numbers SET owned_until = now() + $2 WHERE owner = $1
+UPDATE whatsapp_numbers SET owned_until = now() + $2 WHERE owner = $1 AND number = ANY ($3)
 RETURNING number, reported_at, report_class, report_code";
 
-/// Takes one number that no process owns.
+/// Takes one number that no process owns, or that this process took without an answer.
 pub(super) const ACQUIRE: &str = "
 UPDATE whatsapp_numbers SET owner = $1, owned_until = now() + $2
 WHERE number = (
-    SELECT number FROM whatsapp_numbers WHERE owner IS NULL OR owned_until <= now()
+    SELECT number FROM whatsapp_numbers
+    WHERE owner IS NULL OR owned_until <= now() OR owner = $1 AND number <> ALL ($3)
     ORDER BY owner IS NOT NULL, random() LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING number, paused_since, pause_cause, pause_code, pause_reason, probe_at, probes, resumed_at,
     reported_at, report_class, report_code";

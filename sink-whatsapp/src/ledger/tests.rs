@@ -312,7 +312,16 @@ async fn the_ledger_does_what_its_model_does() {
                         assert_eq!(ours.is_disproved, theirs.is_disproved, "seed {seed}");
                         assert_eq!(ours.record.value, theirs.record.value, "seed {seed}");
                     }
-                    in_flight.extend(ours);
+                    // The answer may be lost.
+                    if rng.random_bool(0.8) {
+                        in_flight.extend(ours);
+                    }
+                    if rng.random_bool(0.4) {
+                        let held: Vec<Uuid> = in_flight.iter().map(|it| it.token).collect();
+                        let released = ledger.release_lost(process, "501", &held, now);
+                        released.await.unwrap();
+                        model.release_lost(process, &held, now);
+                    }
                 }
                 5 => {
                     let count = rng.random_range(0..=in_flight.len());
@@ -369,7 +378,7 @@ async fn one_process_at_a_time_owns_a_number() {
     };
     let ledger = &scratch.ledger;
     let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
-    assert_eq!(ledger.acquire(one, LEASE).await.unwrap(), None);
+    assert_eq!(ledger.acquire(one, LEASE, &[]).await.unwrap(), None);
     let batch = [arrival(0, prompt("a", "ann"))];
     ledger.write(&batch, NOW, NOW).await.unwrap();
     let number = Some(Acquired {
@@ -379,15 +388,34 @@ async fn one_process_at_a_time_owns_a_number() {
         },
         number_state: NumberState::default(),
     });
-    assert_eq!(ledger.acquire(one, LEASE).await.unwrap(), number);
-    assert_eq!(ledger.acquire(other, LEASE).await.unwrap(), None);
-    assert_eq!(ledger.renew(one, LEASE).await.unwrap().len(), 1);
-    assert!(ledger.renew(other, LEASE).await.unwrap().is_empty());
+    assert_eq!(ledger.acquire(one, LEASE, &[]).await.unwrap(), number);
+    assert_eq!(ledger.acquire(other, LEASE, &[]).await.unwrap(), None);
+    assert_eq!(ledger.renew(one, LEASE, &["501"]).await.unwrap().len(), 1);
+    assert!(
+        ledger
+            .renew(other, LEASE, &["501"])
+            .await
+            .unwrap()
+            .is_empty()
+    );
     ledger.release(one, "501").await.unwrap();
-    assert_eq!(ledger.acquire(other, Duration::ZERO).await.unwrap(), number);
+    assert_eq!(
+        ledger.acquire(other, Duration::ZERO, &[]).await.unwrap(),
+        number
+    );
     // That lease has ended.
-    assert_eq!(ledger.acquire(one, LEASE).await.unwrap(), number);
-    assert!(ledger.renew(other, LEASE).await.unwrap().is_empty());
+    assert_eq!(ledger.acquire(one, LEASE, &[]).await.unwrap(), number);
+    // The answer may have been lost: then the process does not know that it owns the number.
+    assert!(ledger.renew(one, LEASE, &[]).await.unwrap().is_empty());
+    assert_eq!(ledger.acquire(one, LEASE, &["501"]).await.unwrap(), None);
+    assert_eq!(ledger.acquire(one, LEASE, &[]).await.unwrap(), number);
+    assert!(
+        ledger
+            .renew(other, LEASE, &["501"])
+            .await
+            .unwrap()
+            .is_empty()
+    );
     scratch.drop().await;
 }
 
@@ -400,7 +428,7 @@ async fn the_next_owner_of_a_number_knows_its_pause_and_what_was_reported() {
     let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
     let batch = [arrival(0, prompt("a", "ann"))];
     ledger.write(&batch, NOW, NOW).await.unwrap();
-    ledger.acquire(one, LEASE).await.unwrap();
+    ledger.acquire(one, LEASE, &[]).await.unwrap();
     let states = [Cause::Refused, Cause::Unanswered].map(|cause| NumberState {
         pause: Some(Pause {
             since: NOW,
@@ -423,7 +451,7 @@ async fn the_next_owner_of_a_number_knows_its_pause_and_what_was_reported() {
             .await
             .unwrap();
         ledger.release(one, "501").await.unwrap();
-        let acquired = ledger.acquire(one, LEASE).await.unwrap().unwrap();
+        let acquired = ledger.acquire(one, LEASE, &[]).await.unwrap().unwrap();
         assert_eq!(acquired.number_state, number_state);
     }
     for (name, class) in [
@@ -437,7 +465,7 @@ async fn the_next_owner_of_a_number_knows_its_pause_and_what_was_reported() {
             code: class.map(|_| 131_042),
         };
         ledger.report(name, report).await.unwrap();
-        let renewed = ledger.renew(one, LEASE).await.unwrap();
+        let renewed = ledger.renew(one, LEASE, &["501"]).await.unwrap();
         assert_eq!(renewed[0].report, Some(report), "{name}");
     }
     scratch.drop().await;

@@ -19,7 +19,7 @@ const STEPS: usize = 60;
 
 /// An action that was begun and not carried out.
 enum Job {
-    Claim(usize),
+    Claim(usize, Option<Vec<Uuid>>),
     Request(Uuid),
     Answer(Uuid, SendResult),
     DeadLetter(Uuid),
@@ -97,7 +97,7 @@ impl World {
     fn handle(&mut self, event: Event) {
         for effect in self.dispatcher.handle(event, self.now) {
             match effect {
-                Effect::Claim { limit } => self.jobs.push(Job::Claim(limit)),
+                Effect::Claim { limit, held } => self.jobs.push(Job::Claim(limit, held)),
                 Effect::Send(token, _) => {
                     // A paused number sends a probe, and nothing beside it.
                     let (paused, sending) = (self.dispatcher.paused(), self.dispatcher.sending());
@@ -192,6 +192,8 @@ impl World {
         while !self.dispatcher.is_done() {
             self.work(None);
         }
+        // As when a number is released.
+        self.ledger.release_lost(self.process, &[], self.now);
         // A health call that is under way is of no use any more.
         let left = |job: &Job| !matches!(job, Job::CheckHealth);
         assert!(!self.jobs.iter().any(left), "{}", self.story);
@@ -253,8 +255,11 @@ impl World {
         }
         let position = self.rng.random_range(0..self.jobs.len());
         match self.jobs.remove(position) {
-            Job::Claim(limit) => {
+            Job::Claim(limit, held) => {
                 let (process, now) = (self.process, self.now);
+                if let Some(held) = held {
+                    self.ledger.release_lost(process, &held, now);
+                }
                 let rows = self.ledger.claim("501", limit, self.policy, process, now);
                 for row in &rows {
                     self.told(format_args!("{:?} is claimed", self.id(row.token)));
@@ -263,6 +268,11 @@ impl World {
                         "withdrawn, and claimed: {}",
                         self.story
                     );
+                }
+                if answer.is_none() && self.rng.random_bool(0.1) {
+                    self.told("the answer of the claim is lost");
+                    self.handle(Event::ClaimFailed);
+                    return;
                 }
                 let next = self.ledger.next_due("501", now);
                 self.handle(Event::Claimed(rows, next));

@@ -74,7 +74,7 @@ async fn what_did_not_reach_its_lead_is_kept_until_it_is_published() {
     }
     // Nobody owns the number yet.
     assert!(kept(ledger).await.is_empty());
-    ledger.acquire(OWNER, LEASE).await.unwrap();
+    ledger.acquire(OWNER, LEASE, &[]).await.unwrap();
     let unreachable = (
         token("a"),
         "failed".to_owned(),
@@ -108,7 +108,7 @@ async fn what_a_later_record_ends_is_not_kept_and_an_erasure_deletes_what_is() {
         arrival(2, withdrawal(WithdrawReason::Stop, 3)),
     ];
     ledger.write(&batch, NOW, NOW).await.unwrap();
-    ledger.acquire(OWNER, LEASE).await.unwrap();
+    ledger.acquire(OWNER, LEASE, &[]).await.unwrap();
     let states: Vec<String> = kept(ledger).await.into_iter().map(|it| it.1).collect();
     assert_eq!(states, ["failed"]);
     let erased = arrival(3, withdrawal(WithdrawReason::Erasure, 4));

@@ -132,7 +132,10 @@ async fn operators_see_each_reply_and_what_waits_for_each_number() {
     assert_eq!(counts, (1, 1, 0));
     assert_eq!(queue.oldest, Some(time(NOW)));
     assert!(!queue.is_owned);
-    ledger.acquire(Uuid::from_u128(1), LEASE).await.unwrap();
+    ledger
+        .acquire(Uuid::from_u128(1), LEASE, &[])
+        .await
+        .unwrap();
     assert!(ledger.number_queues().await.unwrap()[0].is_owned);
     let backlog = ledger.backlog().await.unwrap();
     let rows: i64 = backlog.iter().map(|it| it.rows).sum();
