@@ -40,6 +40,12 @@ pub enum Point {
     Answered,
     /// After outcomes were written: an error here is a write with an unknown outcome.
     Recorded,
+    /// Between the end of a reply and the input about it.
+    Ended,
+    /// Between the input about a reply that ended and the deletion of its result.
+    Reported,
+    /// Between the rows that statuses raise and their offsets.
+    Raised,
 }
 
 /// Does nothing in builds without failpoints.

@@ -12,6 +12,7 @@ use leadstream_schemas::{
 };
 use leadstream_service::RetryPolicy;
 use leadstream_service::database::DatabaseError;
+use leadstream_service::failpoint::{self, Point};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -159,7 +160,13 @@ impl Feedback {
         let schema = ids.get(Topic::LeadInputs).ok_or(FeedbackError::NoSchema)?;
         let topic: Arc<str> = Topic::LeadInputs.name(&self.topic_prefix).into();
         loop {
-            let read = || self.ledger.feedback(self.process, BATCH);
+            let read = async || {
+                let ended = self.ledger.feedback(self.process, BATCH).await?;
+                if !ended.is_empty() {
+                    failpoint::hit(Point::Ended).await?;
+                }
+                Ok(ended)
+            };
             let ended = UNAVAILABLE
                 .retry(read, DatabaseError::is_transient, warn)
                 .await?;
@@ -177,7 +184,10 @@ impl Feedback {
             }
             self.producer.send(&records).await?.await?;
             let tokens: Vec<Uuid> = ended.iter().map(|it| it.token).collect();
-            let delete = || self.ledger.delete_feedback(&tokens);
+            let delete = async || {
+                failpoint::hit(Point::Reported).await?;
+                self.ledger.delete_feedback(&tokens).await
+            };
             if !tokens.is_empty() {
                 UNAVAILABLE
                     .retry(delete, DatabaseError::is_transient, warn)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use leadstream_kafka::{Record, RecordWriter};
 use leadstream_schemas::{MessageStatus, Timestamp, codec};
 use leadstream_service::database::DatabaseError;
+use leadstream_service::failpoint::{self, Point};
 use uuid::Uuid;
 
 use crate::ledger::Ledger;
@@ -43,6 +44,7 @@ impl RecordWriter for StatusWriter {
             self.count(round, &applied);
             self.wakers.wake_owned(&freed(round, &applied));
         }
+        failpoint::hit(Point::Raised).await?;
         Ok(())
     }
 

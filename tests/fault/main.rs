@@ -51,6 +51,8 @@ const TESTS: [(&str, Test); 2] = [
 ];
 /// The time after the last fault within which consumer lag is zero.
 const CAUGHT_UP: Duration = Duration::from_secs(60);
+/// A number that stopped probes after 30 s, and a reply whose outcome is unknown waits as long.
+const AT_REST: Duration = Duration::from_secs(240);
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -127,6 +129,7 @@ async fn test(site: &Site<'_>, seed: u64, time: Duration, rate: u64) -> anyhow::
         let lag = ended.elapsed();
         eprintln!("lag is zero {:.1} s after the faults", lag.as_secs_f64());
         nobody_is_due(site).await?;
+        replies::end_faults(site).await?;
         at_rest(site).await?;
         eprintln!("{}", replies::check(site).await.context("replies")?);
         replies::graceful_restarts_repeat_nothing(site, &members)
@@ -206,14 +209,16 @@ async fn nobody_is_due(site: &Site<'_>) -> anyhow::Result<()> {
     .await
 }
 
-/// Waits until the outbox is empty and nothing is in flight: an outbox record may become an input.
+/// Waits until nothing is in flight. A record of the outbox may become an input, the result of a reply
+/// is one, and an input may have a reply.
 async fn at_rest(site: &Site<'_>) -> anyhow::Result<()> {
-    eventually(Duration::from_secs(30), async || {
+    eventually(AT_REST, async || {
         let ends = lag_is_zero(site).await?;
         let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox")
             .fetch_one(&site.database)
             .await?;
         ensure!(rows == 0, "{rows} rows are left in the outbox");
+        replies::at_rest(site).await?;
         ensure!(lag_is_zero(site).await? == ends, "more inputs came");
         Ok(())
     })

@@ -22,10 +22,12 @@ const FAILPOINTS: &str = "load=error:0.002,fold=abort:0.0005,begin=error:0.001,f
     takeover=abort:0.02,committed=delay:0.002";
 
 /// The failpoints of one sink: between the rows and the offsets, the claim and the request, the answer
-/// and the outcome, and behind the outcome.
+/// and the outcome, behind the outcome, between an end and the input about it, behind that input, and
+/// between statuses and their offsets.
 const SINK_FAILPOINTS: &str = "consumed=abort:0.002,consumed=error:0.002,claimed=abort:0.0002,\
     claimed=delay:0.002,claimed=error:0.005,answered=abort:0.0002,recorded=abort:0.0005,\
-    recorded=error:0.001";
+    recorded=error:0.001,ended=abort:0.02,ended=error:0.01,reported=abort:0.06,reported=error:0.02,\
+    raised=abort:0.001,raised=error:0.002";
 
 pub(crate) struct Member {
     name: String,
@@ -164,8 +166,6 @@ fn processor(site: &Site<'_>, name: &str, until: u64) -> ProcessSpec {
 fn sink(site: &Site<'_>, name: &str, until: u64) -> ProcessSpec {
     service(site, Service::SinkWhatsapp, name)
         .env("SINK_WHATSAPP_REQUEST_TIMEOUT", "2s")
-        // A delivery is dated now. The records do not tell whether a silent lead went cold before it.
-        .env("SINK_WHATSAPP_FEEDBACK", "false")
         .env("LEADSTREAM_FAILPOINTS", SINK_FAILPOINTS)
         .env("LEADSTREAM_FAILPOINTS_UNTIL", until.to_string())
         .grace(Duration::from_secs(40))

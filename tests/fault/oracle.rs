@@ -2,6 +2,7 @@
 //! the order of the log. The naive fold processes all inputs in their own order.
 
 mod commands;
+mod deliveries;
 mod effects;
 mod lead;
 mod rows;
@@ -21,6 +22,7 @@ use leadstream_schemas::{LeadInput, Timestamp, Topic};
 use crate::members::FLOW;
 use crate::traffic::Written;
 use commands::ExpectedResult;
+use deliveries::Deliveries;
 use lead::{AdmitResult, Lead, Person};
 
 pub(crate) struct Oracle {
@@ -29,6 +31,7 @@ pub(crate) struct Oracle {
     leads: HashMap<String, Lead>,
     /// People who write under two ids, by user id.
     people: BTreeMap<String, Person>,
+    deliveries: Deliveries,
     /// Class and bytes of dead letters, by partition and offset.
     dead: HashMap<(i32, i64), (&'static str, Vec<u8>)>,
     command_results: HashMap<String, ExpectedResult>,
@@ -57,8 +60,10 @@ struct Counts {
     repeated_replies: usize,
     repeated_dead_letters: usize,
     merged: usize,
-    /// Results of replies.
+    /// Results of replies; below, those that came again, and those that came after a timer.
     deliveries: usize,
+    repeated_deliveries: usize,
+    cold_before: usize,
 }
 
 impl Oracle {
@@ -68,6 +73,7 @@ impl Oracle {
             flows: Flows::new(flow, Vec::new()),
             leads: HashMap::new(),
             people: BTreeMap::new(),
+            deliveries: Deliveries::read(site)?,
             dead: HashMap::new(),
             command_results: HashMap::new(),
             seen: HashSet::new(),
@@ -97,7 +103,7 @@ impl Oracle {
             Some(Inbound::Merge(_)) => self.counts.own += 1,
             Some(Inbound::Command(command)) => self.command(&key, &command, record)?,
             Some(Inbound::Message(input)) => self.admit(&key, &input, record)?,
-            Some(Inbound::Delivery(input)) => self.delivery(&key, &input)?,
+            Some(Inbound::Delivery(input)) => self.delivery(&key, &input, &record.value)?,
         }
         Ok(())
     }
@@ -121,15 +127,6 @@ impl Oracle {
         Ok(())
     }
 
-    /// Admits the result of a reply, which begins no lead. One that is too late has no dead letter.
-    fn delivery(&mut self, key: &str, input: &Input) -> anyhow::Result<()> {
-        self.counts.deliveries += 1;
-        if let Some(lead) = self.leads.get_mut(key) {
-            lead.admit(&self.flows, key, input)?;
-        }
-        Ok(())
-    }
-
     fn expect_dead_letter(&mut self, record: Read, class: &'static str) {
         let position = (record.partition, record.offset);
         self.dead.insert(position, (class, record.value));
@@ -148,6 +145,7 @@ impl Oracle {
         self.events(site).context("events")?;
         self.replies(site).context("replies")?;
         self.dead_letters(site).context("dead letters")?;
+        self.deliveries_of_rows(site).await.context("deliveries")?;
         self.command_results(site)
             .await
             .context("outcomes of commands")?;
@@ -200,10 +198,12 @@ impl fmt::Display for Checked {
             repeated_dead_letters,
             merged,
             deliveries,
+            repeated_deliveries,
+            cold_before,
         } = self.counts;
         write!(
             f,
-            "{records} records ({duplicates} duplicates, {late} late that changed their lead, {too_late} too late, {poison} poison, {applied} commands applied and {rejected} rejected, {erasures} erasures and {erased} inputs after them, {own} of the engine's own, {deliveries} deliveries) of {} leads and {} people with two ids ({merged} merged, {cold} cold); {events} events and {repeated_events} repeats, {replies} replies and {repeated_replies} repeats, {repeated_dead_letters} repeated dead letters",
+            "{records} records ({duplicates} duplicates, {late} late that changed their lead, {too_late} too late, {poison} poison, {applied} commands applied and {rejected} rejected, {erasures} erasures and {erased} inputs after them, {own} of the engine's own, {deliveries} deliveries with {repeated_deliveries} repeats, {cold_before} of them after a timer) of {} leads and {} people with two ids ({merged} merged, {cold} cold); {events} events and {repeated_events} repeats, {replies} replies and {repeated_replies} repeats, {repeated_dead_letters} repeated dead letters",
             self.leads, self.people
         )
     }

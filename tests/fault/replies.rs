@@ -5,9 +5,7 @@ mod oracle;
 mod record;
 mod restarts;
 
-use std::time::Duration;
-
-use leadstream_harness::{Site, eventually};
+use leadstream_harness::Site;
 use leadstream_sandbox::webhook::BusinessNumber;
 use leadstream_sandbox::{Effect, Endpoint, Fault, SandboxConfig, StatusScript};
 use sqlx::Row as _;
@@ -22,8 +20,6 @@ const NUMBERS: [&str; 4] = [
     "106540352242924",
     "106540352242925",
 ];
-/// A number that stopped probes after 30 s, and a reply whose outcome is unknown waits as long.
-const AT_REST: Duration = Duration::from_secs(240);
 
 /// Returns the business number of a person.
 pub(crate) fn number_of(person: u64) -> &'static str {
@@ -64,33 +60,35 @@ pub(crate) async fn order_faults(site: &Site<'_>) -> anyhow::Result<()> {
     Ok(client.set_statuses(&script).await?)
 }
 
-/// Ends the faults of WhatsApp, waits until each reply has ended, and compares.
+/// Ends the faults of WhatsApp.
+pub(crate) async fn end_faults(site: &Site<'_>) -> anyhow::Result<()> {
+    Ok(site.sandbox.client()?.clear_faults().await?)
+}
+
+/// Compares, once each reply has ended.
 pub(crate) async fn check(site: &Site<'_>) -> anyhow::Result<Checked> {
-    site.sandbox.client()?.clear_faults().await?;
-    let record = record::Record::read(site).await?;
-    at_rest(site, &record).await?;
-    // Late answers of requests that a stopped process had sent may have come meanwhile.
     let record = record::Record::read(site).await?;
     oracle::check(site, &record).await
 }
 
-/// Waits until the ledger has every reply of the topic, and none waits.
-async fn at_rest(site: &Site<'_>, record: &record::Record) -> anyhow::Result<()> {
-    eventually(AT_REST, async || {
-        let counts = sqlx::query(
-            "SELECT count(*), min(state), min(reason) FROM whatsapp_replies WHERE queued",
-        )
+/// Returns an error while a reply of the topic waits or has no row, or while a result waits.
+pub(crate) async fn at_rest(site: &Site<'_>) -> anyhow::Result<()> {
+    let counts =
+        sqlx::query("SELECT count(*), min(state), min(reason) FROM whatsapp_replies WHERE queued")
+            .fetch_one(&site.database)
+            .await?;
+    let queued: i64 = counts.try_get(0)?;
+    let (state, reason): (Option<String>, Option<String>) =
+        (counts.try_get(1)?, counts.try_get(2)?);
+    anyhow::ensure!(queued == 0, "{queued} replies wait: {state:?}, {reason:?}");
+    let results: i64 = sqlx::query_scalar("SELECT count(*) FROM whatsapp_feedback")
         .fetch_one(&site.database)
         .await?;
-        let queued: i64 = counts.try_get(0)?;
-        let (state, reason): (Option<String>, Option<String>) =
-            (counts.try_get(1)?, counts.try_get(2)?);
-        anyhow::ensure!(queued == 0, "{queued} replies wait: {state:?}, {reason:?}");
-        let known = record::ledger_ids(site).await?;
-        let missing = record.replies().filter(|reply| !known.contains(&reply.id));
-        let missing = missing.count();
-        anyhow::ensure!(missing == 0, "{missing} replies have no row");
-        Ok(())
-    })
-    .await
+    anyhow::ensure!(results == 0, "{results} results are not in lead.inputs");
+    let known = record::ledger_ids(site).await?;
+    let record = record::Record::read(site).await?;
+    let missing = record.replies().filter(|reply| !known.contains(&reply.id));
+    let missing = missing.count();
+    anyhow::ensure!(missing == 0, "{missing} replies have no row");
+    Ok(())
 }

@@ -98,6 +98,20 @@ impl Lead {
         Ok(())
     }
 
+    /// Folds the time that passed before the next input, as far as the lead's events say so: `timers`
+    /// has the time of each event of a timer, by revision. Returns whether one fired.
+    pub(super) fn catch_up(
+        &mut self,
+        flows: &Flows,
+        timers: &BTreeMap<usize, Timestamp>,
+    ) -> anyhow::Result<bool> {
+        let before = self.events.len();
+        while let Some(due) = timers.get(&(self.events.len() + 1)) {
+            ensure!(self.fire_due_timers(flows, *due)?, "no timer was due");
+        }
+        Ok(self.events.len() > before)
+    }
+
     /// Applies timers to a silent lead; returns whether it goes cold.
     pub(super) fn fire_due_timers(
         &mut self,

@@ -99,8 +99,8 @@ impl People {
         self.born += 1;
         let two_ids = self.random.random_range(0..30) == 0;
         let length = if two_ids {
-            // One journal holds all messages of both leads.
-            self.random.random_range(3..7)
+            // One journal holds all messages of both leads, and the results of some replies.
+            self.random.random_range(3..6)
         } else {
             self.random.random_range(4..30)
         };
