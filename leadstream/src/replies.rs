@@ -1,8 +1,8 @@
-//! Runs `leadstream replies`: shows the ledger of replies, retries and cancels.
+//! Runs `leadstream replies`: shows the ledger of replies, retries, cancels and hands off.
 
 #![expect(clippy::print_stdout, reason = "the output of a command")]
 
-mod cancel;
+mod end;
 mod list;
 mod render;
 mod retry;
@@ -11,7 +11,7 @@ mod selection;
 use anyhow::Context;
 use clap::Subcommand;
 use leadstream_service::config::DatabaseArgs;
-use leadstream_sink_whatsapp::reply_entry::ReplyFilter;
+use leadstream_sink_whatsapp::reply_entry::{End, ReplyFilter};
 use serde_json::json;
 
 use crate::terminal::Style;
@@ -28,7 +28,7 @@ pub(crate) struct Args {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Action {
-    /// Print for each business number what waits, since when, and whether the number is paused
+    /// Print for each business number what waits, since when, how fast it sends, and whether it is paused
     Status {
         /// Print each number as a line of JSON
         #[arg(long)]
@@ -56,14 +56,25 @@ enum Action {
     /// Without --apply, it prints what it would send and changes nothing.
     ///
     /// It reads the words again from lead.replies, which keeps them for 14 days. It leaves a reply that
-    /// came too late, a prompt that a later reply supersedes, and replies to a lead that has opted out.
+    /// came too late, a prompt that a later reply supersedes, and replies to a lead that has opted out. It
+    /// also leaves prompts to a lead that a person has.
+    ///
+    /// The flow does not hear of the failure, unless it has heard of it already. Then its reaction stays,
+    /// and the output says so.
     Retry(Box<retry::Retry>),
     /// Withdraw replies that wait, so that they are not sent
     ///
     /// Without --apply, it prints what it would withdraw and changes nothing.
     ///
     /// A request in flight cannot be recalled: such a reply is left.
-    Cancel(Box<cancel::Cancel>),
+    Cancel(Box<end::EndArgs>),
+    /// Give the leads of replies that wait, or whose outcome is unknown, to a person
+    ///
+    /// Without --apply, it prints what it would hand off and changes nothing.
+    ///
+    /// Such a reply is not sent any more. If it is the open question, its lead is handed over in every flow.
+    /// A request in flight cannot be recalled: such a reply is left.
+    HandOff(Box<end::EndArgs>),
 }
 
 /// # Errors
@@ -78,7 +89,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             database,
         } => show(&database, reply_id, json).await,
         Action::Retry(args) => args.run().await,
-        Action::Cancel(args) => args.run().await,
+        Action::Cancel(args) => args.run(End::Cancel).await,
+        Action::HandOff(args) => args.run(End::HandOff).await,
     }
 }
 

@@ -47,7 +47,10 @@ pub struct EndedReply {
 #[must_use]
 pub fn classify(state: &str, class: Option<&str>) -> UndeliveredClass {
     let is = |known: Class| class == Some(known.as_str());
-    if is(Class::MarketingLimit) || is(Class::MarketingOptOut) {
+    if state == "handed_off" && !is(Class::UnknownOutcome) {
+        // An operator did, whatever the last error was.
+        UndeliveredClass::HandedOff
+    } else if is(Class::MarketingLimit) || is(Class::MarketingOptOut) {
         UndeliveredClass::Marketing
     } else if is(Class::StopTemplate) {
         UndeliveredClass::Template
@@ -58,8 +61,6 @@ pub fn classify(state: &str, class: Option<&str>) -> UndeliveredClass {
         UndeliveredClass::WindowClosed
     } else if is(Class::UnknownOutcome) {
         UndeliveredClass::UnknownOutcome
-    } else if state == "handed_off" {
-        UndeliveredClass::HandedOff
     } else if is(Class::WindowClosed) {
         UndeliveredClass::WindowClosed
     } else if is(Class::Unreachable) {
@@ -256,7 +257,8 @@ mod tests {
             ("expired", Some("stop_form"), Of::Form),
             ("expired", Some("marketing_limit"), Of::Marketing),
             ("handed_off", Some("unknown_outcome"), Of::UnknownOutcome),
-            ("handed_off", Some("retry"), Of::HandedOff),
+            ("handed_off", Some("handed_off"), Of::HandedOff),
+            ("handed_off", Some("stop_template"), Of::HandedOff),
             ("handed_off", None, Of::HandedOff),
         ] {
             assert_eq!(classify(state, class), expected, "{state}, {class:?}");

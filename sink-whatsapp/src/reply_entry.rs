@@ -36,6 +36,8 @@ pub struct ReplyEntry {
     pub unknown_since: Option<DateTime<Utc>>,
     /// When the row last changed.
     pub updated_at: DateTime<Utc>,
+    /// Whether `lead.inputs` has the result of a reply that did not surely reach its lead.
+    pub is_published: bool,
     /// Whether the lead has no later reply.
     pub is_newest: bool,
     /// The place of the reply's record in `lead.replies`.
@@ -53,12 +55,40 @@ pub struct ReplyFilter {
     pub number: Option<String>,
     /// The time since which the replies were read.
     pub since: Option<DateTime<Utc>>,
-    /// Only replies that are not final.
+    /// Only replies whose result may still change: those that wait, and those that WhatsApp took and
+    /// has not delivered yet.
     pub is_open: bool,
 }
 
+/// How an operator ends a reply instead of sending it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It is not sent, and the flow goes on.
+    Cancel,
+    /// A person gets the lead: the flow hears that the reply was handed off.
+    HandOff,
+}
+
+impl End {
+    /// Returns the state that the reply takes.
+    #[must_use]
+    pub const fn state(self) -> ReplyState {
+        match self {
+            Self::Cancel => ReplyState::Withdrawn,
+            Self::HandOff => ReplyState::HandedOff,
+        }
+    }
+
+    pub(crate) const fn reason(self) -> &'static str {
+        match self {
+            Self::Cancel => "an operator cancelled it",
+            Self::HandOff => "an operator handed it off",
+        }
+    }
+}
+
 /// The replies of a business number that have not ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow)]
 pub struct NumberQueue {
     pub number: String,
     /// Whether a process sends from the number.
@@ -72,6 +102,8 @@ pub struct NumberQueue {
     pub unknown: i64,
     /// When the oldest of them was read.
     pub oldest: Option<DateTime<Utc>>,
+    /// Messages per second that WhatsApp took within the last minute.
+    pub rate: f64,
 }
 
 /// The record of a reply that is sent again.
@@ -91,9 +123,15 @@ impl ReplyRecord {
 }
 
 impl ReplyEntry {
-    /// Returns why the reply cannot be retried. A lead that has opted out gets nothing but notices.
+    /// Returns why the reply cannot be retried. A lead that has opted out gets nothing but notices, and
+    /// one that a person of the business has gets no prompt.
     #[must_use]
-    pub fn retry_problem(&self, has_opted_out: bool, now: DateTime<Utc>) -> Option<String> {
+    pub fn retry_problem(
+        &self,
+        has_opted_out: bool,
+        has_person: bool,
+        now: DateTime<Utc>,
+    ) -> Option<String> {
         if self.state != ReplyState::Failed {
             return Some(format!(
                 "it is {}; only failed replies are retried",
@@ -105,6 +143,10 @@ impl ReplyEntry {
         }
         if has_opted_out && self.kind != Kind::Notice {
             return Some("the lead has opted out".to_owned());
+        }
+        if has_person && self.kind == Kind::Prompt {
+            let why = "a person has the lead; `leadstream lead release` asks the question again";
+            return Some(why.to_owned());
         }
         if self.kind == Kind::Prompt && !self.is_newest {
             return Some("a later reply of the lead supersedes it".to_owned());
@@ -153,6 +195,7 @@ mod tests {
             expires_at: None,
             unknown_since: None,
             updated_at: now,
+            is_published: false,
             is_newest: true,
             partition: Partition(0),
             offset: Offset(1),
@@ -163,11 +206,11 @@ mod tests {
     fn only_a_failed_reply_that_is_still_wanted_is_retried() {
         let now = DateTime::UNIX_EPOCH;
         let failed = entry(ReplyState::Failed);
-        assert_eq!(failed.retry_problem(false, now), None);
+        assert_eq!(failed.retry_problem(false, false, now), None);
         for state in ReplyState::ALL {
             let is_failed = state == ReplyState::Failed;
             assert_eq!(
-                entry(state).retry_problem(false, now).is_none(),
+                entry(state).retry_problem(false, false, now).is_none(),
                 is_failed,
                 "{state:?}"
             );
@@ -176,23 +219,40 @@ mod tests {
             expires_at: Some(now),
             ..failed.clone()
         };
-        assert!(expired.retry_problem(false, now).unwrap().contains("over"));
+        assert!(
+            expired
+                .retry_problem(false, false, now)
+                .unwrap()
+                .contains("over")
+        );
         let mut superseded = ReplyEntry {
             is_newest: false,
             ..failed
         };
         assert!(
             superseded
-                .retry_problem(false, now)
+                .retry_problem(false, false, now)
                 .unwrap()
                 .contains("later")
         );
         superseded.kind = Kind::AgentMessage;
-        assert_eq!(superseded.retry_problem(false, now), None);
-        let problem = superseded.retry_problem(true, now).unwrap();
+        assert_eq!(superseded.retry_problem(false, false, now), None);
+        let problem = superseded.retry_problem(true, false, now).unwrap();
         assert!(problem.contains("opted out"), "{problem}");
         superseded.kind = Kind::Notice;
-        assert_eq!(superseded.retry_problem(true, now), None);
+        assert_eq!(superseded.retry_problem(true, false, now), None);
+    }
+
+    #[test]
+    fn no_prompt_goes_to_a_lead_that_a_person_has() {
+        let now = DateTime::UNIX_EPOCH;
+        let mut failed = entry(ReplyState::Failed);
+        let problem = failed.retry_problem(false, true, now).unwrap();
+        assert!(problem.contains("a person has the lead"), "{problem}");
+        for kind in [Kind::Notice, Kind::AgentMessage] {
+            failed.kind = kind;
+            assert_eq!(failed.retry_problem(false, true, now), None, "{kind:?}");
+        }
     }
 
     #[test]

@@ -434,6 +434,7 @@ mod tests {
             expires_at: None,
             unknown_since: None,
             updated_at: DateTime::UNIX_EPOCH,
+            is_published: true,
             is_newest: true,
             partition: Partition(0),
             offset: Offset(0),

@@ -10,7 +10,7 @@ use crate::terminal::Style;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct List {
-    /// Only replies that are not final
+    /// Only replies whose result may still change: those that wait, and those that are not delivered yet
     #[arg(long)]
     open: bool,
     /// Only replies in this state

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use leadstream_service::counted;
-use leadstream_sink_whatsapp::reply_entry::{NumberQueue, ReplyEntry};
-use leadstream_sink_whatsapp::reply_row::ReplyState;
+use leadstream_sink_whatsapp::reply_entry::{End, NumberQueue, ReplyEntry};
+use leadstream_sink_whatsapp::reply_row::{Kind, ReplyState};
 
 use crate::terminal::{Ink, Style, field, table};
 
@@ -14,7 +14,7 @@ pub(super) fn status(queues: &[NumberQueue], style: Style) -> String {
         return "no reply named a business number yet\n".to_owned();
     }
     let heads = [
-        "number", "sender", "waiting", "sending", "unknown", "oldest", "reason",
+        "number", "sender", "rate", "waiting", "sending", "unknown", "oldest", "reason",
     ];
     let row = |queue: &NumberQueue| {
         let sender = match (queue.is_owned, queue.paused_since) {
@@ -29,6 +29,7 @@ pub(super) fn status(queues: &[NumberQueue], style: Style) -> String {
         [
             queue.number.clone(),
             sender.to_owned(),
+            format!("{:.1}/s", queue.rate),
             queue.waiting.to_string(),
             queue.sending.to_string(),
             queue.unknown.to_string(),
@@ -141,6 +142,24 @@ pub(super) fn doubt(entry: &ReplyEntry) -> &'static str {
     }
 }
 
+/// Returns what to add of a retried reply of whose failure the flow has heard.
+pub(super) fn heard(entry: &ReplyEntry) -> &'static str {
+    if entry.is_published {
+        "; the flow has heard that it failed, and its reaction stays until the lead writes"
+    } else {
+        ""
+    }
+}
+
+/// Returns what happens to a reply that an operator ends. Only a question has a flow that waits for it.
+pub(super) fn end(end: End, entry: &ReplyEntry) -> &'static str {
+    match (end, entry.kind) {
+        (End::Cancel, _) => "is not sent",
+        (End::HandOff, Kind::Prompt) if entry.is_newest => "a person gets the lead",
+        (End::HandOff, _) => "is not sent, and changes nothing in the flow",
+    }
+}
+
 /// Returns a count of replies with what was done, or would be.
 pub(super) fn outcome(count: usize, done: &str, apply: bool) -> String {
     let count = counted(count, "reply");
@@ -158,7 +177,6 @@ fn time(at: DateTime<Utc>) -> String {
 #[cfg(test)]
 mod tests {
     use leadstream_schemas::{Offset, Partition};
-    use leadstream_sink_whatsapp::reply_row::Kind;
     use serde_json::json;
 
     use super::*;
@@ -182,6 +200,7 @@ mod tests {
             expires_at: None,
             unknown_since: None,
             updated_at: at,
+            is_published: true,
             is_newest: true,
             partition: Partition(3),
             offset: Offset(17),
@@ -232,17 +251,19 @@ there are more replies: use filters, or a higher --limit
             sending: 1,
             unknown: 0,
             oldest: Some(DateTime::UNIX_EPOCH),
+            rate: 12.25,
         };
         let expected = "\
-number  sender  waiting  sending  unknown  oldest                    reason
-1065    runs    12       1        0        1970-01-01T00:00:00.000Z
-1066    paused  12       1        0                                  since 1970-01-01T00:00:00.000Z: error 190
+number  sender  rate    waiting  sending  unknown  oldest                    reason
+1065    runs    12.2/s  12       1        0        1970-01-01T00:00:00.000Z
+1066    paused  0.0/s   12       1        0                                  since 1970-01-01T00:00:00.000Z: error 190
 ";
         let paused = NumberQueue {
             number: "1066".to_owned(),
             oldest: None,
             paused_since: Some(DateTime::UNIX_EPOCH),
             pause_reason: Some("error 190".to_owned()),
+            rate: 0.0,
             ..queue
         };
         assert_eq!(status(&[queue, paused], Style::PLAIN), expected);
@@ -253,5 +274,30 @@ number  sender  waiting  sending  unknown  oldest                    reason
         let planned = "1 reply would be retried; --apply does it";
         assert_eq!(outcome(1, "retried", false), planned);
         assert_eq!(outcome(2, "withdrawn", true), "2 replies withdrawn");
+    }
+
+    #[test]
+    fn a_plan_says_what_the_flow_hears() {
+        let question = failed();
+        assert!(heard(&question).contains("has heard"));
+        let unheard = ReplyEntry {
+            is_published: false,
+            ..question.clone()
+        };
+        assert_eq!(heard(&unheard), "");
+        assert_eq!(end(End::HandOff, &question), "a person gets the lead");
+        assert_eq!(end(End::Cancel, &question), "is not sent");
+        for other in [
+            ReplyEntry {
+                kind: Kind::Notice,
+                ..question.clone()
+            },
+            ReplyEntry {
+                is_newest: false,
+                ..question
+            },
+        ] {
+            assert!(end(End::HandOff, &other).contains("changes nothing"));
+        }
     }
 }

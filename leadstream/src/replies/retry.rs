@@ -3,8 +3,7 @@
 use anyhow::{Context, bail};
 use chrono::Utc;
 use leadstream_kafka::KafkaArgs;
-use leadstream_processor::commanding::LeadRepository;
-use leadstream_processor::flow::OPTED_OUT;
+use leadstream_processor::commanding::{LeadRef, LeadRepository};
 use leadstream_processor::lead::Address;
 use leadstream_schemas::{Account, Topic};
 use leadstream_service::counted;
@@ -60,7 +59,11 @@ impl Retry {
             match done {
                 Ok(()) => {
                     retried += 1;
-                    println!("{id}: goes out again{}", render::doubt(&entry));
+                    println!(
+                        "{id}: goes out again{}{}",
+                        render::doubt(&entry),
+                        render::heard(&entry)
+                    );
                 }
                 Err(problem) => {
                     left += 1;
@@ -87,8 +90,9 @@ pub(crate) async fn retry_problem(
     let address = Address::of(&Account::DEFAULT, entry.lead_id.as_str(), None);
     let address = address.context("a lead id names its account")?;
     let lead = leads.find(&address).await?;
-    let has_opted_out = lead.is_some_and(|lead| lead.view(Vec::new()).state == OPTED_OUT);
-    Ok(entry.retry_problem(has_opted_out, Utc::now()))
+    let has_opted_out = lead.as_ref().is_some_and(LeadRef::is_opted_out);
+    let has_person = lead.as_ref().is_some_and(LeadRef::is_handed_over);
+    Ok(entry.retry_problem(has_opted_out, has_person, Utc::now()))
 }
 
 /// Reads the records of the replies without a problem. Blocking.

@@ -98,6 +98,20 @@ impl LeadRef {
         own.chain(merged).chain(closed).cloned().collect()
     }
 
+    /// Returns whether the lead wants no messages.
+    #[must_use]
+    pub fn is_opted_out(&self) -> bool {
+        let conversation = self.lead.journal.conversation();
+        conversation.is_some_and(Conversation::is_opted_out)
+    }
+
+    /// Returns whether a person of the business has the lead, so that the bot is silent.
+    #[must_use]
+    pub fn is_handed_over(&self) -> bool {
+        let conversation = self.lead.journal.conversation();
+        conversation.is_some_and(Conversation::is_handed_over)
+    }
+
     /// Returns the lead's present and former ids, within its account.
     pub(super) fn identities(&self) -> Vec<Identity> {
         let all = self.lead.identities.all();

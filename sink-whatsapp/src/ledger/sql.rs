@@ -352,6 +352,8 @@ macro_rules! entry {
         "r.reply_id, r.lead_id, r.number, r.kind, r.state, r.attempts, r.unknown_outcomes, r.code, r.class,
     r.reason, r.provider_id, r.created_at, CASE WHEN r.queued THEN r.due_at END AS due_at, r.expires_at,
     r.unknown_since, r.updated_at, r.record_partition, r.record_offset,
+    r.state IN ('failed', 'expired', 'handed_off') AND NOT EXISTS (
+        SELECT FROM whatsapp_feedback AS f WHERE f.token = r.token) AS is_published,
     NOT EXISTS (SELECT FROM whatsapp_replies AS later WHERE later.lead_id = r.lead_id
         AND (later.revision, later.record_offset) > (r.revision, r.record_offset)) AS is_newest"
     };
@@ -365,37 +367,51 @@ pub(super) const ENTRIES: &str = concat!(
 FROM whatsapp_replies AS r
 WHERE r.lead_id <> '' AND ($1::uuid[] IS NULL OR r.token = ANY($1)) AND ($2::text[] IS NULL OR r.lead_id = ANY($2))
     AND ($3::text[] IS NULL OR r.state = ANY($3)) AND ($4::text IS NULL OR r.number = $4)
-    AND ($5::timestamptz IS NULL OR r.created_at >= $5) AND (NOT $6 OR r.queued)
+    AND ($5::timestamptz IS NULL OR r.created_at >= $5) AND (NOT $6 OR r.queued OR r.state IN ('accepted', 'held', 'sent'))
 ORDER BY r.created_at DESC, r.revision DESC, r.record_offset DESC LIMIT $7"
 );
 
+/// The rate counts replies that were read within the last day: older ones have expired.
 pub(super) const NUMBER_QUEUES: &str = "
+WITH accepted AS (
+    SELECT number, count(*) / 60::float8 AS rate FROM whatsapp_replies
+    WHERE created_at > now() - interval '1 day' AND accepted_at > now() - interval '1 minute'
+    GROUP BY number)
 SELECT n.number, COALESCE(n.owner IS NOT NULL AND n.owned_until > now(), false) AS is_owned,
     n.paused_since, n.pause_reason, count(*) FILTER (WHERE r.state = 'waiting') AS waiting,
     count(*) FILTER (WHERE r.state = 'sending') AS sending,
-    count(*) FILTER (WHERE r.state = 'unknown') AS unknown, min(r.created_at) AS oldest
+    count(*) FILTER (WHERE r.state = 'unknown') AS unknown, min(r.created_at) AS oldest,
+    COALESCE(min(accepted.rate), 0) AS rate
 FROM whatsapp_numbers AS n LEFT JOIN whatsapp_replies AS r ON r.number = n.number AND r.queued
+    LEFT JOIN accepted ON accepted.number = n.number
 GROUP BY n.number ORDER BY n.number";
 
-/// Makes a failed reply wait again, with its record. Its unknown outcomes stay: a further one is not
-/// followed by another attempt. A prompt that a later reply supersedes stays as it is.
+/// Makes a failed reply wait again, with its record, and deletes its result unless that is published.
+/// Its unknown outcomes stay: a further one is not followed by another attempt. A prompt that a later reply
+/// supersedes stays as it is.
 pub(super) const REOPEN: &str = "
-UPDATE whatsapp_replies AS r SET state = 'waiting', queued = true, due_at = $2, ends_as = NULL,
-    failures = 0, failed_since = NULL, recipient_throttles = 0, window_refusals = 0,
-    leased_until = NULL, reason = 'an operator retries it', record_key = $3, record_value = $4,
-    updated_at = $2
-WHERE r.token = $1 AND r.state = 'failed' AND r.lead_id <> '' AND (r.kind <> 2 OR NOT EXISTS (
-    SELECT FROM whatsapp_replies AS later WHERE later.lead_id = r.lead_id
-        AND (later.revision, later.record_offset) > (r.revision, r.record_offset)))";
+WITH reopened AS (
+    UPDATE whatsapp_replies AS r SET state = 'waiting', queued = true, due_at = $2, ends_as = NULL,
+        failures = 0, failed_since = NULL, recipient_throttles = 0, window_refusals = 0,
+        late_failure = NULL, leased_until = NULL, code = NULL, class = NULL,
+        reason = 'an operator retries it', record_key = $3, record_value = $4, updated_at = $2
+    WHERE r.token = $1 AND r.state = 'failed' AND r.lead_id <> '' AND (r.kind <> 2 OR NOT EXISTS (
+        SELECT FROM whatsapp_replies AS later WHERE later.lead_id = r.lead_id
+            AND (later.revision, later.record_offset) > (r.revision, r.record_offset)))
+    RETURNING r.token),
+unpublished AS (
+    DELETE FROM whatsapp_feedback AS f USING reopened WHERE f.token = reopened.token)
+SELECT token FROM reopened";
 
-/// Ends replies without a request in flight.
-pub(super) const CANCEL: &str = "
+/// Ends replies without a request in flight. The class says to the flow that an operator did.
+pub(super) const END: &str = "
 WITH chosen AS (
     SELECT token FROM whatsapp_replies
     WHERE token = ANY($1) AND state IN ('waiting', 'unknown') AND leased_until IS NULL
     ORDER BY token FOR UPDATE)
-UPDATE whatsapp_replies AS r SET state = 'withdrawn', queued = false, ends_as = NULL,
-    late_failure = NULL, reason = 'an operator cancelled it', record_key = NULL, record_value = NULL, updated_at = $2
+UPDATE whatsapp_replies AS r SET state = $3, queued = false, ends_as = NULL, late_failure = NULL,
+    class = CASE WHEN $3 = 'handed_off' THEN $3 ELSE r.class END, reason = $4, record_key = NULL,
+    record_value = NULL, updated_at = $2
 FROM chosen WHERE r.token = chosen.token
 RETURNING r.reply_id";
 

@@ -12,7 +12,7 @@ use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
 use super::{Ledger, read_count, read_kind, read_state, sql};
-use crate::reply_entry::{NumberQueue, ReplyEntry, ReplyFilter, ReplyRecord};
+use crate::reply_entry::{End, NumberQueue, ReplyEntry, ReplyFilter, ReplyRecord};
 use crate::reply_row::{ReplyState, token};
 
 /// PostgreSQL's code for a table that does not exist.
@@ -61,7 +61,8 @@ impl Ledger {
         timed(select(&self.pool, filter, limit)).await
     }
 
-    /// Makes a failed reply wait again, due now. Returns false if it is not failed any more, or if a
+    /// Makes a failed reply wait again, due now. The flow does not hear of its failure unless it has
+    /// already. Returns false if it is not failed any more, or if a
     /// later reply supersedes it.
     ///
     /// # Errors
@@ -72,25 +73,31 @@ impl Ledger {
         record: &ReplyRecord,
         now: DateTime<Utc>,
     ) -> Result<bool, DatabaseError> {
-        let query = sqlx::query(sql::REOPEN)
+        let query = sqlx::query_scalar(sql::REOPEN)
             .bind(token(reply_id))
             .bind(now)
             .bind(&record.key)
             .bind(&record.value);
-        Ok(timed(query.execute(&self.pool)).await?.rows_affected() > 0)
+        let reopened: Option<Uuid> = timed(query.fetch_optional(&self.pool)).await?;
+        Ok(reopened.is_some())
     }
 
-    /// Withdraws those of the replies that have no request in flight. Returns their ids.
+    /// Ends those of the replies that have no request in flight. Returns their ids.
     ///
     /// # Errors
     /// As [`DatabaseError`] says.
-    pub async fn cancel(
+    pub async fn end(
         &self,
         reply_ids: &[&str],
+        end: End,
         now: DateTime<Utc>,
     ) -> Result<BTreeSet<String>, DatabaseError> {
         let tokens: Vec<Uuid> = reply_ids.iter().map(|id| token(id)).collect();
-        let query = sqlx::query_scalar(sql::CANCEL).bind(tokens).bind(now);
+        let query = sqlx::query_scalar(sql::END)
+            .bind(tokens)
+            .bind(now)
+            .bind(end.state().as_str())
+            .bind(end.reason());
         let ended: Vec<String> = timed(query.fetch_all(&self.pool)).await?;
         Ok(ended.into_iter().collect())
     }
@@ -163,6 +170,7 @@ impl FromRow<'_, PgRow> for ReplyEntry {
             expires_at: row.try_get("expires_at")?,
             unknown_since: row.try_get("unknown_since")?,
             updated_at: row.try_get("updated_at")?,
+            is_published: row.try_get("is_published")?,
             is_newest: row.try_get("is_newest")?,
             partition: Partition(row.try_get("record_partition")?),
             offset: Offset(row.try_get("record_offset")?),

@@ -12,12 +12,13 @@ use serde_json::Value;
 const WITHIN: Duration = Duration::from_secs(30);
 const ADA: &str = "15557770101";
 const BEN: &str = "15557770102";
+const CLEO: &str = "15557770103";
 /// A required parameter is missing: the message is at fault.
 const REFUSED: i64 = 131_008;
 /// This person gets messages too fast: the reply waits.
 const THROTTLED: i64 = 131_056;
 
-/// One reply fails and is retried; another one waits and is cancelled.
+/// One reply fails and is retried, another one waits and is cancelled, and a third is handed off.
 pub(crate) fn operators_retry_a_failed_reply_and_cancel_a_waiting_one(
     world: &World,
 ) -> anyhow::Result<()> {
@@ -26,6 +27,7 @@ pub(crate) fn operators_retry_a_failed_reply_and_cancel_a_waiting_one(
         site.start_all().await?;
         retry(&site).await?;
         cancel(&site).await?;
+        hand_off(&site).await?;
         status(&site).await?;
         site.finish().await
     })
@@ -111,10 +113,43 @@ async fn cancel(site: &Site<'_>) -> anyhow::Result<()> {
     client.clear_faults().await?;
     let ended = reply(site, BEN, "withdrawn").await?;
     ensure!(ended["due_at"].is_null(), "{ended}");
-    let open = ["replies", "list", "--open", "--json"];
+    let open = ["replies", "list", "--open", "--lead", BEN, "--json"];
     let open = site.tool(&open).await?;
     ensure!(open.trim().is_empty(), "{open}");
     ensure!(sent(site, BEN).await? == 0, "a cancelled reply was sent");
+    Ok(())
+}
+
+/// A person gets the lead whose question waits, and a retry asks it nothing.
+async fn hand_off(site: &Site<'_>) -> anyhow::Result<()> {
+    let client = site.sandbox.client()?;
+    let throttled = Fault::graph_error(THROTTLED).for_key(CLEO).always();
+    client.order(&throttled).await?;
+    writes(site, CLEO).await?;
+    reply(site, CLEO, "waiting").await?;
+    let apply = ["replies", "hand-off", "--lead", CLEO, "--apply"];
+    eventually(WITHIN, async || {
+        let done = site.tool(&apply).await?;
+        ensure!(
+            done.contains("a person gets the lead") && done.contains("1 reply handed off"),
+            "{done}"
+        );
+        Ok(())
+    })
+    .await?;
+    client.clear_faults().await?;
+    reply(site, CLEO, "handed_off").await?;
+    eventually(WITHIN, async || {
+        let shown = site.tool(&["lead", "show", CLEO, "--json"]).await?;
+        let lead: Value = serde_json::from_str(&shown)?;
+        ensure!(lead["state"] == "HUMAN_HANDOFF", "{lead}");
+        Ok(())
+    })
+    .await?;
+    ensure!(sent(site, CLEO).await? == 0, "a reply of a person was sent");
+    let listed = ["replies", "list", "--open", "--number", NUMBER, "--json"];
+    let listed = site.tool(&listed).await?;
+    ensure!(!listed.contains("handed_off"), "{listed}");
     Ok(())
 }
 
@@ -123,7 +158,10 @@ async fn status(site: &Site<'_>) -> anyhow::Result<()> {
     let queue: Value = serde_json::from_str(queues.trim())?;
     let waits = ["waiting", "sending", "unknown"].map(|state| queue[state].as_i64());
     ensure!(
-        queue["number"] == NUMBER && queue["is_owned"] == true && waits == [Some(0); 3],
+        queue["number"] == NUMBER
+            && queue["is_owned"] == true
+            && waits == [Some(0); 3]
+            && queue["rate"].is_f64(),
         "{queue}"
     );
     Ok(())

@@ -5,7 +5,7 @@ use leadstream_schemas::LeadId;
 
 use super::*;
 use crate::ledger::reply_entries;
-use crate::reply_entry::{ReplyEntry, ReplyFilter, ReplyRecord};
+use crate::reply_entry::{End, ReplyEntry, ReplyFilter, ReplyRecord};
 
 fn time(at: Timestamp) -> DateTime<Utc> {
     at.datetime().unwrap()
@@ -109,6 +109,14 @@ async fn operators_see_each_reply_and_what_waits_for_each_number() {
         ),
         (
             ReplyFilter {
+                is_open: true,
+                ..ReplyFilter::default()
+            },
+            // An accepted reply may still fail.
+            vec!["d", "c", "b"],
+        ),
+        (
+            ReplyFilter {
                 number: Some("502".into()),
                 ..ReplyFilter::default()
             },
@@ -132,6 +140,11 @@ async fn operators_see_each_reply_and_what_waits_for_each_number() {
     assert_eq!(counts, (1, 1, 0));
     assert_eq!(queue.oldest, Some(time(NOW)));
     assert!(!queue.is_owned);
+    let lately = "UPDATE whatsapp_replies SET created_at = now(), accepted_at = now()
+        WHERE reply_id IN ('b', 'c', 'd')";
+    sqlx::query(lately).execute(&scratch.pool).await.unwrap();
+    let rate = ledger.number_queues().await.unwrap()[0].rate;
+    assert!((rate - 0.05).abs() < 1e-9, "{rate}: three in a minute");
     ledger
         .acquire(Uuid::from_u128(1), LEASE, &[])
         .await
@@ -258,11 +271,10 @@ async fn a_reply_that_waits_is_withdrawn_and_one_in_flight_is_not() {
     };
     let ledger = &scratch.ledger;
     ledger_of_four(&scratch).await;
-    let ended = ledger
-        .cancel(&["a", "b", "c", "d"], time(NOW))
-        .await
-        .unwrap();
+    let end = |end| ledger.end(&["a", "b", "c", "d"], end, time(NOW));
+    let ended = end(End::Cancel).await.unwrap();
     assert_eq!(ended.into_iter().collect::<Vec<_>>(), ["d"]);
+    assert!(end(End::HandOff).await.unwrap().is_empty());
     let cid = [LeadId::from("cid")];
     let of_cid = reply_entries(&scratch.pool, &cid, 10).await.unwrap();
     let states: Vec<ReplyState> = of_cid.iter().map(|it| it.state).collect();
@@ -274,6 +286,86 @@ async fn a_reply_that_waits_is_withdrawn_and_one_in_flight_is_not() {
         .unwrap();
     // An accepted reply may still fail.
     assert_eq!(kept, 2, "the words of an ended reply are dropped");
+    scratch.drop().await;
+}
+
+#[tokio::test]
+async fn the_flow_hears_of_a_reply_that_an_operator_hands_off() {
+    let Some(scratch) = Scratch::new().await else {
+        return;
+    };
+    let ledger = &scratch.ledger;
+    ledger_of_four(&scratch).await;
+    let owner = Uuid::from_u128(1);
+    ledger.acquire(owner, LEASE, &[]).await.unwrap();
+    // The template of this one is stopped, which is not why a person gets the lead.
+    let stopped =
+        "UPDATE whatsapp_replies SET class = 'stop_template', code = 132001 WHERE reply_id = 'd'";
+    sqlx::query(stopped).execute(&scratch.pool).await.unwrap();
+    let tokens = ["a", "d"].map(crate::reply_row::token);
+    ledger.delete_feedback(&tokens).await.unwrap();
+    let ended = ledger.end(&["a", "b", "c", "d"], End::HandOff, time(NOW));
+    assert_eq!(ended.await.unwrap().into_iter().collect::<Vec<_>>(), ["d"]);
+    let [ended] = &ledger.feedback(owner, 10).await.unwrap()[..] else {
+        panic!("one result");
+    };
+    let (class, _) = crate::feedback::input(ended).unwrap();
+    assert_eq!(class, leadstream_schemas::UndeliveredClass::HandedOff);
+    let filter = ReplyFilter {
+        reply_ids: vec!["a".into(), "d".into()],
+        ..ReplyFilter::default()
+    };
+    let entries = ledger.entries(&filter, 10).await.unwrap();
+    let found: Vec<_> = entries
+        .iter()
+        .map(|it| (it.state, it.is_published))
+        .collect();
+    assert_eq!(
+        found,
+        [(ReplyState::HandedOff, false), (ReplyState::Failed, true)]
+    );
+    assert_eq!(entries[0].due_at, None);
+    scratch.drop().await;
+}
+
+#[tokio::test]
+async fn a_retry_deletes_a_result_that_is_not_published_and_a_late_failure() {
+    let Some(scratch) = Scratch::new().await else {
+        return;
+    };
+    let ledger = &scratch.ledger;
+    let batch = ledger_of_four(&scratch).await;
+    let owner = Uuid::from_u128(1);
+    ledger.acquire(owner, LEASE, &[]).await.unwrap();
+    assert_eq!(ledger.feedback(owner, 10).await.unwrap().len(), 1);
+    let late = "UPDATE whatsapp_replies SET late_failure = 131026 WHERE reply_id = 'a'";
+    sqlx::query(late).execute(&scratch.pool).await.unwrap();
+    let record = ReplyRecord {
+        key: batch[0].record.key.to_vec(),
+        value: batch[0].record.value.to_vec(),
+    };
+    assert!(ledger.reopen("a", &record, time(NOW)).await.unwrap());
+    assert!(ledger.feedback(owner, 10).await.unwrap().is_empty());
+    let filter = ReplyFilter {
+        reply_ids: vec!["a".into()],
+        ..ReplyFilter::default()
+    };
+    let entry = ledger.entries(&filter, 1).await.unwrap().remove(0);
+    assert_eq!((entry.code, entry.class), (None, None));
+    let lease = Lease {
+        token: owner,
+        until: after(NOW, LEASE),
+    };
+    let claimed = ledger.claim("501", 10, UnknownPolicy::Evidence, lease, NOW);
+    let claimed = claimed.await.unwrap();
+    let [claimed] = &claimed[..] else {
+        panic!("{claimed:?}");
+    };
+    assert_eq!(
+        claimed.late_failure, None,
+        "it is sent, and not judged again"
+    );
+    assert_eq!(claimed.attempts.made, 2);
     scratch.drop().await;
 }
 

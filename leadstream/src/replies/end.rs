@@ -1,17 +1,18 @@
-//! Runs `leadstream replies cancel`: replies that wait are not sent.
+//! Runs `leadstream replies cancel` and `hand-off`: replies that wait are not sent.
 
 use std::collections::BTreeSet;
 
 use anyhow::bail;
 use chrono::Utc;
 use leadstream_service::counted;
+use leadstream_sink_whatsapp::reply_entry::End;
 use leadstream_sink_whatsapp::reply_row::ReplyState;
 
 use super::render;
 use super::selection::{Selection, open};
 
 #[derive(Clone, Debug, clap::Args)]
-pub(super) struct Cancel {
+pub(super) struct EndArgs {
     /// Ids of the replies; without one, all waiting ones that the options select
     #[arg(value_name = "REPLY_ID")]
     reply_ids: Vec<String>,
@@ -22,8 +23,8 @@ pub(super) struct Cancel {
     selection: Selection,
 }
 
-impl Cancel {
-    pub(super) async fn run(self) -> anyhow::Result<()> {
+impl EndArgs {
+    pub(super) async fn run(self, end: End) -> anyhow::Result<()> {
         let ledger = open(&self.selection.database).await?;
         let states = [
             ReplyState::Waiting,
@@ -35,24 +36,28 @@ impl Cancel {
         let endable = entries.iter().filter(|it| it.end_problem().is_none());
         let endable: Vec<&str> = endable.map(|it| it.reply_id.as_str()).collect();
         let ended: BTreeSet<String> = if self.apply {
-            ledger.cancel(&endable, Utc::now()).await?
+            ledger.end(&endable, end, Utc::now()).await?
         } else {
             endable.iter().map(|&id| id.to_owned()).collect()
         };
         for entry in &entries {
             let id = &entry.reply_id;
             if ended.contains(id) {
-                println!("{id}: is not sent{}", render::doubt(entry));
+                println!("{id}: {}{}", render::end(end, entry), render::doubt(entry));
             } else {
                 let problem = entry.end_problem();
                 let problem = problem.as_deref().unwrap_or("its request began meanwhile");
                 println!("{id}: left, {problem}");
             }
         }
-        println!("{}", render::outcome(ended.len(), "withdrawn", self.apply));
+        let done = match end {
+            End::Cancel => "withdrawn",
+            End::HandOff => "handed off",
+        };
+        println!("{}", render::outcome(ended.len(), done, self.apply));
         let left = entries.len() - ended.len();
         if left > 0 {
-            bail!("not withdrawn: {}", counted(left, "reply"));
+            bail!("not {done}: {}", counted(left, "reply"));
         }
         Ok(())
     }
