@@ -7,6 +7,8 @@ NODE := $(shell node -p 'process.versions.node.split(".")[0] >= 18' 2>/dev/null)
 SDK := $(if $(filter true,$(NODE)),$(TARGET)/sdk/complete,no-sdk)
 # The linter of metrics that promtool has, where Go builds it.
 PROMLINT := $(if $(shell command -v go),$(TARGET)/promlint)
+# The pooler that the services are tested behind.
+PGBOUNCER := $(TARGET)/pgbouncer
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 .DEFAULT_GOAL := help
@@ -23,7 +25,7 @@ run: setup ## build, start everything on this machine, play a conversation (ARGS
 	cargo build --workspace
 	$(TARGET)/debug/leadstream up $(ARGS)
 
-test: setup $(VENV)/complete $(SDK) $(PROMLINT) ## run every test, on real servers
+test: setup $(VENV)/complete $(SDK) $(PROMLINT) $(PGBOUNCER) ## run every test, on real servers
 	cargo test --workspace --no-run
 	$(TARGET)/debug/examples/with_database $(TARGET)/tmp/database cargo test --workspace
 
@@ -57,6 +59,10 @@ $(VENV)/complete: tests/requirements.txt
 # go.sum has the hash of each module. Go keeps what it fetched.
 $(TARGET)/promlint: tests/promlint/main.go tests/promlint/go.mod tests/promlint/go.sum
 	go build -C tests/promlint -trimpath -buildvcs=false -mod=readonly -o $(abspath $@) .
+
+# A machine without a connection to Debian tests without it.
+$(PGBOUNCER): tests/pgbouncer/build.sh
+	tests/pgbouncer/build.sh $(TARGET) || echo "PgBouncer was not built: no test runs behind it"
 
 $(TARGET)/sdk/complete: tests/sdk/package.json tests/sdk/package-lock.json
 	rm -rf $(TARGET)/sdk

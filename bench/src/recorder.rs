@@ -28,7 +28,7 @@ use wire::Message;
 /// Room for each read: a message holds a whole batch's arguments.
 const READ: usize = 1 << 20;
 
-/// Records one worker's batches: each is what runs up to a COMMIT.
+/// Records one worker's batches: each is what runs up to the COMMIT of a transaction that writes.
 #[derive(Debug)]
 pub(super) struct StatementRecorder {
     pool: PgPool,
@@ -92,9 +92,11 @@ struct Connection {
     recording: Arc<AtomicBool>,
     /// By the name that the client gave them.
     prepared: HashMap<String, Statement>,
-    /// Since the last COMMIT.
+    /// Since the last batch.
     executions: Vec<Execution>,
     in_transaction: bool,
+    /// The first execution of the transaction.
+    first_of_transaction: usize,
     batches: i32,
 }
 
@@ -107,6 +109,7 @@ impl Connection {
             prepared: HashMap::new(),
             executions: Vec::new(),
             in_transaction: false,
+            first_of_transaction: 0,
             batches: 0,
         }
     }
@@ -167,10 +170,22 @@ impl Connection {
                 };
                 self.executions.push(Execution::new(statement, arguments));
             }
-            Message::Query("BEGIN") => self.in_transaction = true,
+            // With planner settings.
+            Message::Query(query) if query.starts_with("BEGIN") => {
+                self.in_transaction = true;
+                self.first_of_transaction = self.executions.len();
+            }
             Message::Query("COMMIT") => {
                 self.in_transaction = false;
-                if recording {
+                let transaction = self.executions.get_mut(self.first_of_transaction..);
+                let transaction = transaction.unwrap_or_default();
+                let is_read = |it: &Execution| it.statement.text.trim_start().starts_with("SELECT");
+                if transaction.iter().all(is_read) {
+                    // What a batch reads comes before its transaction.
+                    for execution in transaction {
+                        execution.statement.in_transaction = false;
+                    }
+                } else if recording {
                     self.batches += 1;
                     let executions = std::mem::take(&mut self.executions);
                     self.target

@@ -171,13 +171,13 @@ impl Cli {
                 }
                 Command::Migrate(args) => tool(migrate::run(args)).await,
                 Command::Recover(args) => tool(Box::pin(recover::run(*args))).await,
-                Command::Topics(args) => tool(topics::run(args)).await,
+                Command::Topics(args) => Box::pin(tool(topics::run(args))).await,
                 Command::Lead(args) => tool(Box::pin(lead::run(args))).await,
                 Command::Flow(args) => tool(Box::pin(flow::run(args))).await,
                 Command::Crm(args) => tool(crm::run(args)).await,
                 Command::Replies(args) => tool(Box::pin(replies::run(args))).await,
                 Command::Events(args) => tool(events::run(args)).await,
-                Command::DeadLetters(args) => tool(dead_letters::run(*args)).await,
+                Command::DeadLetters(args) => Box::pin(tool(dead_letters::run(*args))).await,
             }
         });
         // A call to an unavailable Kafka may never return.

@@ -1,20 +1,36 @@
 //! Runs `leadstream migrate`: migrates the database to this version's schema.
 
+#![expect(clippy::print_stdout, reason = "the output of a command")]
+
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use leadstream_processor::StoreError;
+use leadstream_service::Secret;
 use leadstream_service::config::{DatabaseArgs, duration};
 use leadstream_service::database::DatabaseError;
 use leadstream_service::migrations::SchemaError;
+use leadstream_service::pooler::{self, Sessions};
 use sqlx::migrate::MigrateError;
-use sqlx::{Connection, PgConnection};
+
+/// The URL of migrations, where services reach PostgreSQL by another one.
+const VARIABLE: &str = "MIGRATE_DATABASE_URL";
 
 /// Settings of `leadstream migrate`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub database: DatabaseArgs,
+    /// URL of PostgreSQL itself, of the role that owns the tables, instead of DATABASE_URL; or
+    /// MIGRATE_DATABASE_URL_FILE
+    #[arg(
+        long,
+        env = "MIGRATE_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Database"
+    )]
+    pub migrate_database_url: Option<Secret>,
     /// Time for all migrations together
     #[arg(
         long,
@@ -26,39 +42,58 @@ pub(crate) struct Args {
 }
 
 /// # Errors
-/// Returns an error if the database cannot be reached, or if its schema is of a later version.
+/// Returns an error if the database cannot be reached, or if a migration fails.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
-    let pool = args
-        .database
-        .connect(|url| leadstream_processor::pool(url, 1))?;
+    let own = Secret::resolve(args.migrate_database_url, VARIABLE)?;
+    let connect = |url: &str| leadstream_processor::pool(url, 1);
+    let (pool, variable) = match own {
+        Some(url) => (DatabaseArgs::connect_to(&url, VARIABLE, connect)?, VARIABLE),
+        None => (args.database.connect(connect)?, "DATABASE_URL"),
+    };
     let migrations = async {
-        // A pool would only report a timeout; this reports the cause.
-        let connection = PgConnection::connect_with(&pool.connect_options()).await;
-        connection
-            .context("PostgreSQL cannot be reached (DATABASE_URL)")?
-            .close()
-            .await?;
-        leadstream_processor::migrate(&pool)
+        // A pool would only report a timeout; this reports the cause. The lock of migrations belongs
+        // to a session.
+        let sessions = Box::pin(pooler::sessions(&pool.connect_options())).await;
+        if sessions.with_context(|| format!("PostgreSQL cannot be used ({variable})"))?
+            == Sessions::Shared
+        {
+            bail!(
+                "a connection pooler in transaction mode is between `leadstream migrate` and PostgreSQL ({variable}); name PostgreSQL itself in {VARIABLE}"
+            );
+        }
+        let newer = leadstream_processor::migrate(&pool)
             .await
             .map_err(|error| match error {
                 StoreError::Migrate(error) => schema_error(error, leadstream_processor::MIGRATIONS),
                 error => error.into(),
             })
             .context("the engine's tables")?;
-        leadstream_sink_crm::migrate(&pool)
+        report(newer, leadstream_processor::MIGRATIONS);
+        let newer = leadstream_sink_crm::migrate(&pool)
             .await
             .map_err(|error| ledger_error(error, leadstream_sink_crm::MIGRATIONS))
             .context("the CRM ledger")?;
-        leadstream_sink_whatsapp::migrate(&pool)
+        report(newer, leadstream_sink_crm::MIGRATIONS);
+        let newer = leadstream_sink_whatsapp::migrate(&pool)
             .await
             .map_err(|error| ledger_error(error, leadstream_sink_whatsapp::MIGRATIONS))
             .context("the ledger of replies")?;
+        report(newer, leadstream_sink_whatsapp::MIGRATIONS);
         anyhow::Ok(())
     };
     tokio::time::timeout(args.timeout, migrations)
         .await
         .with_context(|| format!("not done after {:?} (--timeout)", args.timeout))??;
     Ok(())
+}
+
+/// Says that a later version migrated the database: after a rollback nothing is left to do.
+fn report(newer: Option<i64>, table: &str) {
+    if let Some(newest) = newer {
+        println!(
+            "a later version migrated the database, to {newest:04} ({table}); this version works with it, and nothing is left to do"
+        );
+    }
 }
 
 /// Returns the error of a ledger, whose migrations `table` records.

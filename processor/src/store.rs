@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use leadstream_schemas::{Offset, Partition};
-use leadstream_service::database;
+use leadstream_service::database::{self, DatabaseError};
 use leadstream_service::failpoint::{self, Point};
 use leadstream_service::migrations::SchemaError;
 use sqlx::migrate::MigrateError;
@@ -69,6 +69,21 @@ pub enum StoreError {
     Schema(#[from] SchemaError),
     #[error(transparent)]
     Migrate(#[from] MigrateError),
+    /// A pooler in transaction mode mixes up prepared statements.
+    #[error("{0}")]
+    Pooler(String),
+}
+
+impl From<DatabaseError> for StoreError {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Statement(error) => Self::Database(error),
+            DatabaseError::Timeout => Self::TimedOut(database::STATEMENT),
+            DatabaseError::Pooler(reason) => Self::Pooler(reason),
+            DatabaseError::Schema { source, .. } => Self::Schema(source),
+            DatabaseError::Migrate { source, .. } => Self::Migrate(source),
+        }
+    }
 }
 
 /// A row of the outbox.
@@ -122,7 +137,8 @@ impl Store {
         &self,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let outcome = tokio::time::timeout(self.timeout, call)
+        // Callers of callers hold this future, and it is large.
+        let outcome = tokio::time::timeout(self.timeout, Box::pin(call))
             .await
             .unwrap_or(Err(StoreError::TimedOut(self.timeout)));
         match outcome {
@@ -135,32 +151,51 @@ impl Store {
         }
     }
 
-    /// Runs `query` and returns the results of `of` for all rows.
+    /// Runs `query`, which finds its rows by key, and returns the results of `of` for all rows.
     async fn rows<T, C: FromIterator<T>>(
         &self,
         query: write::Statement<'_>,
         of: impl Fn(&PgRow) -> Result<T, StoreError>,
     ) -> Result<C, StoreError> {
         self.bounded(async {
-            let rows = query.fetch_all(&self.pool).await?;
+            let mut transaction = pool::begin(&self.pool).await?;
+            let rows = query.fetch_all(&mut *transaction).await?;
+            transaction.commit().await?;
             rows.iter().map(of).collect()
         })
         .await
     }
 
-    /// Runs `query`, which reads a whole table, as [`Self::rows`] does. The pool's planner settings
-    /// suit only lookups by key.
+    /// Runs `query`, which finds the one row by key, as [`Self::rows`] does.
+    async fn row<T>(
+        &self,
+        query: write::Statement<'_>,
+        of: impl Fn(&PgRow) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut rows: Vec<T> = self.rows(query, of).await?;
+        rows.pop()
+            .ok_or_else(|| StoreError::Database(sqlx::Error::RowNotFound))
+    }
+
+    /// Executes `query`, which finds its rows by key, and returns the number of rows that it changed.
+    async fn execute(&self, query: write::Statement<'_>) -> Result<u64, StoreError> {
+        self.bounded(async {
+            let mut transaction = pool::begin(&self.pool).await?;
+            let changed = query.execute(&mut *transaction).await?.rows_affected();
+            transaction.commit().await?;
+            Ok(changed)
+        })
+        .await
+    }
+
+    /// Runs `query`, which reads a whole table, and returns the results of `of` for all rows.
     async fn scanned_rows<T>(
         &self,
         query: write::Statement<'_>,
         of: impl Fn(&PgRow) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
         self.bounded(async {
-            let mut transaction = self.pool.begin().await?;
-            sqlx::raw_sql("SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on")
-                .execute(&mut *transaction)
-                .await?;
-            let rows = query.fetch_all(&mut *transaction).await?;
+            let rows = query.fetch_all(&self.pool).await?;
             rows.iter().map(of).collect()
         })
         .await
@@ -261,12 +296,9 @@ impl Store {
         let Some(statement) = write::acknowledged(acknowledged) else {
             return Ok(());
         };
-        self.bounded(async {
-            failpoint::hit(Point::Forget).await?;
-            statement.execute(&self.pool).await?;
-            Ok(())
-        })
-        .await
+        self.bounded(async { Ok(failpoint::hit(Point::Forget).await?) })
+            .await?;
+        self.execute(statement).await.map(drop)
     }
 
     /// Commits state, read model, outbox and offsets in one transaction (invariant 5). The
@@ -275,7 +307,7 @@ impl Store {
     pub(crate) async fn commit(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
         self.bounded(async {
             failpoint::hit(Point::Begin).await?;
-            let mut transaction = self.pool.begin().await?;
+            let mut transaction = pool::begin(&self.pool).await?;
             failpoint::hit(Point::Fence).await?;
             write::fence(&mut transaction, commit).await?;
             erase::erase(&mut transaction, &commit.folded.erased).await?;

@@ -46,6 +46,18 @@ impl DatabaseArgs {
         connect: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<T, ConfigError> {
         let url = Secret::require(self.database_url.clone(), Self::VARIABLE, Self::EXAMPLE)?;
+        Self::connect_to(&url, Self::VARIABLE, connect)
+    }
+
+    /// What `connect` makes of `url`, which `variable` sets, and which is one of PostgreSQL.
+    ///
+    /// # Errors
+    /// One of which `connect` makes nothing.
+    pub fn connect_to<T, E>(
+        url: &Secret,
+        variable: &'static str,
+        connect: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, ConfigError> {
         // Drivers would take any scheme, and then wait for a server that never answers.
         let is_one = |url: &&str| {
             let schemes = ["postgres://", "postgresql://"];
@@ -54,14 +66,14 @@ impl DatabaseArgs {
         let connected = Some(url.expose()).filter(is_one).map(connect);
         if has_unknown_parameter(url.expose()) {
             tracing::warn!(
-                "DATABASE_URL has a parameter that is not known, and is ignored; known ones: {}",
+                "{variable} has a parameter that is not known, and is ignored; known ones: {}",
                 PARAMETERS.join(", ")
             );
         }
         // An error of the driver's could hold the URL, and with it the password.
         connected.and_then(Result::ok).ok_or_else(|| {
             let problem = format!("is not a PostgreSQL URL; example: {}", Self::EXAMPLE);
-            ConfigError::new(Self::VARIABLE, problem)
+            ConfigError::new(variable, problem)
         })
     }
 }

@@ -4,14 +4,18 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use sqlx::PgPool;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Executor, PgPool};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 
 use crate::migrations::{self, SchemaError};
+use crate::pooler::{self, PoolerError};
 
 /// How long a statement may take. After that the database counts as unavailable.
-const STATEMENT: Duration = Duration::from_secs(30);
+pub const STATEMENT: Duration = Duration::from_secs(30);
+
+/// How long the end of a read-only server's session may take.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// The reason why a service's tables could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +24,9 @@ pub enum DatabaseError {
     Statement(#[from] sqlx::Error),
     #[error("PostgreSQL did not answer within {} s", STATEMENT.as_secs())]
     Timeout,
+    /// A pooler in transaction mode mixes up prepared statements.
+    #[error("{0}")]
+    Pooler(String),
     #[error("the tables of {service}: {source}")]
     Schema {
         service: &'static str,
@@ -39,7 +46,7 @@ impl DatabaseError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Timeout => true,
-            Self::Schema { .. } | Self::Migrate { .. } => false,
+            Self::Pooler(_) | Self::Schema { .. } | Self::Migrate { .. } => false,
             Self::Statement(sqlx::Error::Database(error)) => {
                 error.code().is_some_and(|code| is_transient(&code))
             }
@@ -78,31 +85,43 @@ pub async fn timed<T>(
 }
 
 /// Returns a pool for a hot path. The pool connects when it is first used, does not test a
-/// connection before each use, and does not wait long for one. Each new session executes `session`
-/// first.
+/// connection before each use, and does not wait long for one.
+///
+/// Its sessions have no state of their own, neither settings nor locks: a pooler in transaction mode
+/// may be before PostgreSQL, and gives each transaction to any session.
 ///
 /// A session that was open when PostgreSQL refused to write ([`on_error`]) is closed before its
 /// next use: a former primary stays read-only, and new sessions find the primary.
 #[must_use]
-pub fn pool(options: PgConnectOptions, connections: u32, session: Option<&'static str>) -> PgPool {
+pub fn pool(options: PgConnectOptions, connections: u32) -> PgPool {
     PgPoolOptions::new()
         .max_connections(connections)
         .test_before_acquire(false)
         .acquire_timeout(Duration::from_secs(5))
-        .before_acquire(|_, known| {
+        .before_acquire(|session, known| {
             let opened = clock().saturating_sub(u64::try_from(known.age.as_millis()).unwrap_or(0));
             let writes = opened >= READ_ONLY_SINCE.load(Ordering::Relaxed);
-            Box::pin(async move { Ok(writes) })
-        })
-        .after_connect(move |connection, _| {
             Box::pin(async move {
-                if let Some(session) = session {
-                    connection.execute(session).await?;
+                if !writes {
+                    end_read_only(session).await;
                 }
-                Ok(())
+                Ok(writes)
             })
         })
-        .connect_lazy_with(options.application_name("leadstream"))
+        // Poolers refuse the driver's own value. That of PostgreSQL loses no digit.
+        .connect_lazy_with(
+            options
+                .application_name("leadstream")
+                .extra_float_digits(None),
+        )
+}
+
+/// Ends the session of PostgreSQL that is read-only. A pooler would give it to the next client.
+async fn end_read_only(session: &mut PgConnection) {
+    let end = "SELECT pg_terminate_backend(pg_backend_pid())
+        WHERE current_setting('transaction_read_only') = 'on'";
+    // An error is the expected answer, and the session is closed in any case.
+    let _ = tokio::time::timeout(FAREWELL, sqlx::raw_sql(end).execute(session)).await;
 }
 
 /// The time of PostgreSQL's last refusal to write, by [`clock`].
@@ -134,12 +153,35 @@ pub async fn check_migrations(
     table: &'static str,
     migrator: &Migrator,
 ) -> Result<(), DatabaseError> {
+    check_pooler(pool).await?;
     let applied = timed(migrations::applied(pool, table)).await?;
     migrations::check(table, migrator, &applied)
         .map_err(|source| DatabaseError::Schema { service, source })
 }
 
+/// Checks that a pooler before PostgreSQL keeps prepared statements apart.
+///
+/// # Errors
+/// Returns [`DatabaseError::Pooler`] if it does not.
+pub async fn check_pooler(pool: &PgPool) -> Result<(), DatabaseError> {
+    match tokio::time::timeout(
+        STATEMENT,
+        Box::pin(pooler::sessions(&pool.connect_options())),
+    )
+    .await
+    {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(PoolerError::Database(error))) => Err(error.into()),
+        Ok(Err(mixed_up @ PoolerError::MixedUp(_))) => {
+            Err(DatabaseError::Pooler(mixed_up.to_string()))
+        }
+        Err(_) => Err(DatabaseError::Timeout),
+    }
+}
+
 /// Applies the migrations of `service`; `table` records them, apart from those of other services.
+/// Returns the newest migration of a database that a later version migrated, and changes nothing
+/// there.
 ///
 /// # Errors
 /// Returns an error if a migration fails, or if it was changed after it was applied.
@@ -148,12 +190,15 @@ pub async fn migrate(
     service: &'static str,
     table: &'static str,
     migrator: &Migrator,
-) -> Result<(), DatabaseError> {
+) -> Result<Option<i64>, DatabaseError> {
     let applied = migrations::applied(pool, table).await?;
-    migrations::check_origin(table, migrator, &applied)
+    let newer = migrations::newer(table, migrator, &applied)
         .map_err(|source| DatabaseError::Schema { service, source })?;
-    let migrated = migrator.run(pool).await;
-    migrated.map_err(|source| DatabaseError::Migrate { service, source })
+    if newer.is_none() {
+        let migrated = migrator.run(pool).await;
+        migrated.map_err(|source| DatabaseError::Migrate { service, source })?;
+    }
+    Ok(newer)
 }
 
 #[cfg(test)]

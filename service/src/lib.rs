@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod migrations;
 mod number_secrets;
 pub mod ops;
+pub mod pooler;
 pub mod process;
 mod retry;
 mod secret;

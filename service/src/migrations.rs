@@ -95,17 +95,19 @@ pub async fn applied(pool: &PgPool, table: &'static str) -> Result<Vec<Applied>,
     }
 }
 
-/// Checks that the first of the applied migrations is this version's: then the rest can be applied.
+/// Returns the newest migration of a later version, if this version's were applied unchanged before
+/// it: then there is nothing to apply.
 ///
 /// # Errors
 /// Returns [`SchemaError::BeforeFirstRelease`].
-pub fn check_origin(
+pub fn newer(
     table: &'static str,
     migrator: &Migrator,
     applied: &[Applied],
-) -> Result<(), SchemaError> {
-    let first = migrator.iter().map(|it| (it.version, &*it.checksum)).min();
-    has_origin(table, first, applied)
+) -> Result<Option<i64>, SchemaError> {
+    let known = migrator.iter().map(|it| (it.version, &*it.checksum));
+    has_origin(table, known.clone().min(), applied)?;
+    Ok(compare(table, known, applied).unwrap_or_default())
 }
 
 fn has_origin(

@@ -52,7 +52,7 @@ impl Ledger {
     /// Connects on first use.
     pub(crate) fn new(options: PgConnectOptions, connections: u32) -> Self {
         Self {
-            pool: database::pool(options, connections, None),
+            pool: database::pool(options, connections),
         }
     }
 
@@ -194,7 +194,7 @@ impl Ledger {
 ///
 /// # Errors
 /// Returns an error if a migration fails, or if it was changed after it was applied.
-pub async fn migrate(pool: &PgPool) -> Result<(), DatabaseError> {
+pub async fn migrate(pool: &PgPool) -> Result<Option<i64>, DatabaseError> {
     database::migrate(pool, SERVICE, MIGRATIONS, &migrator()).await
 }
 

@@ -27,6 +27,7 @@ mod metrics;
 mod notations;
 mod partition_growth;
 mod poison;
+mod pooler;
 mod privacy;
 mod readme;
 mod recover;
@@ -69,6 +70,7 @@ const TESTS: &[(&str, Test)] = tests![
     exactness::conversations_are_exact_although_every_service_is_killed,
     exactness::conversations_are_exact_while_processors_join_and_leave,
     group_members::stopped_processors_leave_their_group_at_once,
+    pooler::services_work_behind_pgbouncer_in_transaction_mode,
     partition_growth::processors_halt_when_a_topic_grows_until_its_leads_are_moved,
     partition_growth::a_commit_never_overwrites_a_newer_revision_of_a_lead,
     wasender::leads_of_wasenderapi_are_qualified_and_answered_at_their_jid,

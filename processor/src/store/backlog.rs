@@ -34,8 +34,7 @@ impl Store {
     /// Returns what waits in the database.
     pub(crate) async fn backlog(&self) -> Result<Backlog, StoreError> {
         let query = sqlx::query(BACKLOG).bind(GRACE).bind(MOST);
-        self.bounded(async {
-            let row = query.fetch_one(&self.pool).await?;
+        self.row(query, |row| {
             Ok(Backlog {
                 outbox_rows: row.try_get("rows")?,
                 outbox_age: row.try_get::<f64, _>("age")?.max(0.0),

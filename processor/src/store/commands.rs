@@ -29,13 +29,12 @@ impl Store {
     /// Returns what is known of a command's id.
     pub(crate) async fn known(&self, id: &InputId) -> Result<KnownCommand, StoreError> {
         let query = sqlx::query(KNOWN).bind(id);
-        self.bounded(async {
-            let row = query.fetch_one(&self.pool).await?;
+        self.row(query, |row| {
             let is_claimed = row.try_get::<Option<String>, _>("account")?.is_some();
             let is_decided = row.try_get::<Option<String>, _>("command_id")?.is_some();
             Ok(KnownCommand {
-                claim: is_claimed.then(|| claim(&row)).transpose()?,
-                result: is_decided.then(|| result(&row)).transpose()?,
+                claim: is_claimed.then(|| claim(row)).transpose()?,
+                result: is_decided.then(|| result(row)).transpose()?,
                 account: row.try_get("lead_account")?,
             })
         })
@@ -49,8 +48,7 @@ impl Store {
             .bind(&asked.account)
             .bind(&asked.content_sha256)
             .bind(&asked.identity_hashes);
-        self.bounded(async { claim(&query.fetch_one(&self.pool).await?) })
-            .await
+        self.row(query, claim).await
     }
 
     /// Returns the newest 100 command results of the leads, newest first.
@@ -77,8 +75,7 @@ impl Store {
         ];
         for statement in statements {
             let query = sqlx::query(statement).bind(DUPLICATE_HORIZON.as_secs_f64());
-            self.bounded(async { Ok(query.execute(&self.pool).await?) })
-                .await?;
+            self.execute(query).await?;
         }
         Ok(())
     }

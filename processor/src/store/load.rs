@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use leadstream_schemas::{Account, Identity, LeadId, Revision, Timestamp};
 use sqlx::Row;
 
-use super::{Store, StoreError, column};
+use super::{Store, StoreError, column, pool};
 use crate::engine::batch::{DedupId, Evicted};
 use crate::erasure::{ErasureRecord, Tombstone};
 use crate::lead::{Address, Lead};
@@ -72,7 +72,10 @@ impl Store {
         let query = sqlx::query(IDENTIFY).bind(identities).bind(&hashes);
         self.bounded(async {
             let mut found = Identified::default();
-            for row in query.fetch_all(&self.pool).await? {
+            let mut transaction = pool::begin(&self.pool).await?;
+            let rows = query.fetch_all(&mut *transaction).await?;
+            transaction.commit().await?;
+            for row in rows {
                 let Some(lead_id) = row.try_get::<Option<LeadId>, _>("lead_id")? else {
                     let hash: Tombstone = row.try_get("tombstone")?;
                     if let Some(identity) = tombstones.get(&hash) {

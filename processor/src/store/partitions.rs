@@ -88,10 +88,6 @@ impl Store {
         )
         .bind(column(moves, |(lead_id, _)| lead_id))
         .bind(column(moves, |(_, partition)| *partition));
-        self.bounded(async {
-            query.execute(&self.pool).await?;
-            Ok(())
-        })
-        .await
+        self.execute(query).await.map(drop)
     }
 }

@@ -1,18 +1,26 @@
-//! Opens connections to PostgreSQL with the engine's planner settings.
+//! Opens connections to PostgreSQL, and transactions with the engine's planner settings.
 
 use leadstream_service::database;
-use sqlx::PgPool;
+use sqlx::{PgPool, Postgres, Transaction};
 
-/// Returns a pool whose sessions use the planner settings that the engine's statements need. The
-/// pool connects when it is first used.
+/// Returns a pool that connects when it is first used.
 ///
 /// # Errors
 /// An invalid URL.
 pub fn pool(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
-    Ok(database::pool(url.parse()?, connections, Some(PLANS)))
+    Ok(database::pool(url.parse()?, connections))
 }
 
-/// Every statement here finds its rows by key: PostgreSQL must not scan a table that has no statistics
-/// yet, and must not plan again for every batch.
-const PLANS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; \
-    SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan; SET jit = off";
+/// Begins a transaction of statements that find their rows by key: PostgreSQL must not scan a table
+/// that has no statistics yet, and must not plan again for every batch.
+///
+/// The settings end with the transaction. Those of a session would reach the sessions of others
+/// through a pooler.
+pub(super) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    pool.begin_with(
+        "BEGIN; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; \
+         SET LOCAL enable_mergejoin = off; SET LOCAL plan_cache_mode = force_generic_plan; \
+         SET LOCAL jit = off",
+    )
+    .await
+}

@@ -63,8 +63,7 @@ impl Store {
              WHERE r.refresh_id <= excluded.refresh_id",
         )
         .bind(commits);
-        self.bounded(async { Ok(query.execute(&self.pool).await?.rows_affected()) })
-            .await
+        self.execute(query).await
     }
 
     /// Stores the steps of published flows for the funnel.

@@ -1,6 +1,6 @@
 //! Creates the tables by migrations, and compares them with this version at every start.
 
-use leadstream_service::migrations;
+use leadstream_service::database;
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 
@@ -11,21 +11,20 @@ static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 /// The table that records the engine's migrations.
 pub const MIGRATIONS: &str = "_sqlx_migrations";
 
-/// Migrates the database to this version's schema.
+/// Migrates the database to this version's schema. Returns the newest migration of a database that a
+/// later version migrated, and changes nothing there.
 ///
 /// # Errors
 /// An unavailable database, or migrations that differ from this version's.
-pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
-    let applied = migrations::applied(pool, MIGRATIONS).await?;
-    migrations::check_origin(MIGRATIONS, &MIGRATOR, &applied)?;
-    Ok(MIGRATOR.run(pool).await?)
+pub async fn migrate(pool: &PgPool) -> Result<Option<i64>, StoreError> {
+    Ok(database::migrate(pool, "processor", MIGRATIONS, &MIGRATOR).await?)
 }
 
 impl Store {
-    /// Checks that the migrations of this version were applied unchanged.
+    /// Checks that a pooler keeps statements apart, and that the migrations of this version were
+    /// applied unchanged.
     pub(crate) async fn check_schema(&self) -> Result<(), StoreError> {
-        let read = async { Ok(migrations::applied(&self.pool, MIGRATIONS).await?) };
-        let applied = self.bounded(read).await?;
-        Ok(migrations::check(MIGRATIONS, &MIGRATOR, &applied)?)
+        let check = database::check_migrations(&self.pool, "processor", MIGRATIONS, &MIGRATOR);
+        self.bounded(async { Ok(check.await?) }).await
     }
 }

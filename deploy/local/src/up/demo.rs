@@ -61,7 +61,7 @@ pub(super) async fn run(
     // The address may hold a password, so the error is left out.
     let database = file.database_url.parse().ok();
     let database = database.context("the database's address cannot be used")?;
-    let database = database::pool(database, 1, None);
+    let database = database::pool(database, 1);
     show(Event::Began {
         wa_id: phone.wa_id(),
         number,
