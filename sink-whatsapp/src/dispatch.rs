@@ -18,6 +18,7 @@
 mod claimed;
 pub mod contents;
 pub mod gate;
+mod marketing;
 pub mod outcome;
 #[cfg(test)]
 mod tests;
@@ -32,7 +33,7 @@ use leadstream_schemas::Timestamp;
 use uuid::Uuid;
 
 use crate::health::HealthReport;
-use crate::number_state::{Cause, NumberState, Pause, Report};
+use crate::number_state::{NumberState, Pause};
 use crate::pacing::{Pairs, PastAttempts, Throughput};
 use crate::reply_row::{Attempts, ClaimedReply, ReplyState};
 use crate::request::Request;
@@ -93,8 +94,8 @@ pub enum Event {
     HealthChecked(HealthReport),
     /// Answers [`Effect::Store`].
     Stored,
-    /// Another process found something out about the number.
-    Reported(Report),
+    /// Another process reported that the number's health is in doubt.
+    Reported,
     /// The number has another credential.
     CredentialChanged,
     /// The time that [`Dispatcher::next`] returned has come.
@@ -259,8 +260,7 @@ impl Dispatcher {
                 self.claim_at = self.claim_at.min(now);
             }
             Event::Stored => self.storing = false,
-            Event::Reported(report) => self.reported(report, now),
-            Event::CredentialChanged => self.gate.check(now),
+            Event::Reported | Event::CredentialChanged => self.gate.check(now),
             Event::Tick => {}
             Event::Stop => self.stopping = true,
         }
@@ -360,21 +360,6 @@ impl Dispatcher {
         {
             self.storing = true;
             self.effects.push(Effect::Store(number_state));
-        }
-    }
-
-    /// Applies what another process found out: a status that came later, or a notice.
-    fn reported(&mut self, report: Report, now: Timestamp) {
-        match report.class {
-            Some(Class::PauseNumber) => {
-                let reason = outcome::pause_reason("a message that WhatsApp had accepted failed");
-                self.gate.pause(Cause::Refused, report.code, reason, now);
-            }
-            Some(Class::ThrottleNumber) => {
-                self.throughput.throttle(now);
-                self.gate.throttle(None, (self.settings.draw)(), now);
-            }
-            _ => self.gate.check(now),
         }
     }
 

@@ -18,7 +18,8 @@ use uuid::Uuid;
 
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
-use crate::send_result::Class;
+use crate::reply_row::NO_CODE;
+use crate::send_result::{CODES, Class};
 use crate::time::after;
 
 /// How often the ledger is read, unless more results wait.
@@ -50,7 +51,8 @@ pub fn classify(state: &str, class: Option<&str>) -> UndeliveredClass {
     if state == "handed_off" && !is(Class::UnknownOutcome) {
         // An operator did, whatever the last error was.
         UndeliveredClass::HandedOff
-    } else if is(Class::MarketingLimit) || is(Class::MarketingOptOut) {
+    } else if is(Class::MarketingLimit) || is(Class::MarketingOptOut) || is(Class::MarketingCountry)
+    {
         UndeliveredClass::Marketing
     } else if is(Class::StopTemplate) {
         UndeliveredClass::Template
@@ -77,9 +79,16 @@ pub fn classify(state: &str, class: Option<&str>) -> UndeliveredClass {
 #[must_use]
 pub fn input(ended: &EndedReply) -> Option<(UndeliveredClass, LeadInput)> {
     let reply: Reply = codec::decode(&ended.record_value).ok()?;
-    let class = classify(&ended.state, ended.class.as_deref());
+    // A status that came late has a code only.
+    let of_code = || {
+        let mut codes = CODES.iter();
+        let (class, _) = codes.find(|(_, codes)| codes.contains(&ended.code.unwrap_or(NO_CODE)))?;
+        Some(class.as_str())
+    };
+    let class = classify(&ended.state, ended.class.as_deref().or_else(of_code));
     // Another error than that of the class may have come last.
     let is_without_code = match class {
+        _ if ended.class.as_deref() == Some(Class::MarketingCountry.as_str()) => true,
         UndeliveredClass::UnknownOutcome | UndeliveredClass::HandedOff => true,
         UndeliveredClass::WindowClosed => ended.state == "expired",
         _ => false,
@@ -103,7 +112,9 @@ pub fn input(ended: &EndedReply) -> Option<(UndeliveredClass, LeadInput)> {
         content: Content::Undelivered {
             reply_id: reply.id,
             class,
-            code: ended.code.filter(|_| !is_without_code),
+            code: ended
+                .code
+                .filter(|code| !is_without_code && *code != NO_CODE),
             asked_at: reply.asked_at,
         },
         referral: None,
@@ -162,7 +173,8 @@ impl Feedback {
         let topic: Arc<str> = Topic::LeadInputs.name(&self.topic_prefix).into();
         loop {
             let read = async || {
-                let ended = self.ledger.feedback(self.process, BATCH).await?;
+                let now = Timestamp::now();
+                let ended = self.ledger.feedback(self.process, BATCH, now).await?;
                 if !ended.is_empty() {
                     failpoint::hit(Point::Ended).await?;
                 }
@@ -211,6 +223,7 @@ mod tests {
 
     use super::*;
     use crate::memory_ledger::prompt;
+    use crate::reply_row::without_words;
 
     const ENDED: Timestamp = Timestamp::from_secs(1_800_000_000);
 
@@ -243,6 +256,7 @@ mod tests {
             ("failed", Some("window_closed"), Of::WindowClosed),
             ("failed", Some("marketing_limit"), Of::Marketing),
             ("failed", Some("marketing_opt_out"), Of::Marketing),
+            ("failed", Some("marketing_country"), Of::Marketing),
             ("failed", Some("experiment"), Of::Experiment),
             ("failed", Some("refused"), Of::Rejected),
             ("failed", Some("unsendable"), Of::Rejected),
@@ -304,6 +318,29 @@ mod tests {
                 matches!(made.content, Content::Undelivered { code: None, .. }),
                 "{state}"
             );
+        }
+    }
+
+    #[test]
+    fn a_failure_that_came_late_has_the_class_of_its_code() {
+        use UndeliveredClass as Of;
+        for (code, class, shown) in [
+            (131_026, Of::Unreachable, Some(131_026)),
+            (131_049, Of::Marketing, Some(131_049)),
+            (132_015, Of::Template, Some(132_015)),
+            (139_999, Of::Rejected, Some(139_999)),
+            (NO_CODE, Of::Rejected, None),
+        ] {
+            let mut row = ended("failed", None, Some(ENDED));
+            row.code = Some(code);
+            row.record_value = without_words(&row.record_value).unwrap();
+            let (found, made) = input(&row).unwrap();
+            assert_eq!(found, class, "{code}");
+            assert_eq!(made.sender.key(), Some("491700"));
+            let Content::Undelivered { code, asked_at, .. } = made.content else {
+                panic!("{made:?}");
+            };
+            assert_eq!((code, asked_at), (shown, Some(ENDED)));
         }
     }
 

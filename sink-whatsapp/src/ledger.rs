@@ -14,6 +14,7 @@ use crate::dispatch::Outcome;
 use crate::dispatch::unknown::UnknownPolicy;
 use crate::reply_row::{
     Attempts, ClaimedReply, KEEP_RECORD, Kind, ReplyState, UNKNOWN_BEFORE_NEWER, WAIT_FOR_SENT,
+    without_words,
 };
 use crate::send_result::Class;
 use crate::time::{after, before};
@@ -181,10 +182,16 @@ impl Ledger {
         now: Timestamp,
         limit: i64,
     ) -> Result<u64, DatabaseError> {
-        let query = sqlx::query(sql::DROP_RECORDS)
+        let query = sqlx::query_as(sql::KEPT_RECORDS)
             .bind(column(since))
             .bind(column(now))
             .bind(limit);
+        let kept: Vec<(Uuid, Vec<u8>)> = timed(query.fetch_all(&self.pool)).await?;
+        let (tokens, values): (Vec<Uuid>, Vec<Vec<u8>>) = kept.into_iter().unzip();
+        let left = values.iter().map(|value| without_words(value));
+        let query = sqlx::query(sql::DROP_RECORDS)
+            .bind(tokens)
+            .bind(left.collect::<Vec<_>>());
         Ok(timed(query.execute(&self.pool)).await?.rows_affected())
     }
 }
@@ -251,6 +258,8 @@ impl FromRow<'_, PgRow> for ClaimedReply {
             state: read_state(row, "state_before")?.unwrap_or(ReplyState::Unknown),
             late_failure: row.try_get("late_failure")?,
             is_disproved: row.try_get("is_disproved")?,
+            refuses_marketing: row.try_get("refuses_marketing")?,
+            claimed_at: read_time(row, "claimed_at")?.unwrap_or_default(),
             attempts: Attempts {
                 made: read_count(row, "attempts")?,
                 failures: read_count(row, "failures")?,

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use leadstream_kafka::Record;
 use leadstream_schemas::{
-    DeliveryStatus, MessageStatus, Offset, Partition, Platform, Recipient, Reply, ReplyContent,
-    ReplyKind, Revision, Timestamp, codec,
+    DeliveryStatus, LeadId, MessageStatus, Offset, Partition, Platform, Recipient, Reply,
+    ReplyContent, ReplyKind, Revision, Timestamp, codec,
 };
 use uuid::Uuid;
 
@@ -134,6 +134,7 @@ pub(crate) struct MemoryLedger {
     /// The time that every partition of the statuses has passed.
     pub(crate) passed_at: Option<Timestamp>,
     pub(crate) confirmed_send_at: BTreeMap<String, Timestamp>,
+    pub(crate) marketing_opt_outs: BTreeSet<LeadId>,
 }
 
 impl MemoryLedger {
@@ -169,6 +170,9 @@ impl MemoryLedger {
                 row.failed_messages.clear();
                 row.updated_at = now;
             }
+        }
+        for lead in plan.erased.keys() {
+            self.marketing_opt_outs.remove(lead);
         }
         for new in &plan.new {
             let row = Row {
@@ -308,6 +312,8 @@ impl MemoryLedger {
                 state,
                 late_failure: row.late_failure,
                 is_disproved,
+                refuses_marketing: self.marketing_opt_outs.contains(&row.open.lead_id),
+                claimed_at: row.claimed_at.unwrap_or_default(),
                 attempts: row.attempts,
                 ends_as: row.open.ends_as,
                 unknown_since: row.open.unknown_since,
@@ -347,12 +353,17 @@ impl MemoryLedger {
 
     pub(crate) fn past_attempts(&self, number: &str, now: Timestamp) -> Vec<PastAttempts> {
         let rows = self.rows.values().filter(|row| {
-            let recent = after(row.updated_at, PAIR_WINDOW) > now;
+            let recent = row
+                .claimed_at
+                .is_some_and(|at| after(at, PAIR_WINDOW) > now);
             let is_erased = row.open.lead_id.as_str().is_empty();
             row.reply.number == number && row.attempts.made > 0 && recent && !is_erased
         });
-        rows.map(|row| (row.open.lead_id.clone(), row.updated_at, row.attempts.made))
-            .collect()
+        rows.map(|row| {
+            let at = row.claimed_at.unwrap_or_default();
+            (row.open.lead_id.clone(), at, row.attempts.made)
+        })
+        .collect()
     }
 
     pub(crate) fn record(
@@ -370,6 +381,9 @@ impl MemoryLedger {
             let is_ours = row.lease == Some(process) && !row.is_erased();
             if is_ours && record(row, outcome, now) {
                 states.push(row.open.state);
+                if row.class == Some(Class::MarketingOptOut) {
+                    self.marketing_opt_outs.insert(row.open.lead_id.clone());
+                }
             }
         }
         states

@@ -20,8 +20,8 @@ metric_table! {
         replies: ByLabel<Counter> = "leadstream_sink_whatsapp_replies_total" (result: [
             "accepted", "duplicate", "conflict", "expired", "superseded", "withdrawn",
             "undecodable", "unsendable", "refused", "unknown_code", "window_closed",
-            "unreachable", "marketing_limit", "marketing_opt_out", "experiment", "exhausted",
-            "unknown_outcome", "handed_off"
+            "unreachable", "marketing_limit", "marketing_opt_out", "marketing_country", "experiment",
+            "exhausted", "unknown_outcome", "handed_off"
         ]);
         /// Statuses of messages, by their effect on the replies that they name. `failed` queues the
         /// reply again. `unchanged` was known or is lower. `unknown` names no reply of the ledger, and
@@ -43,7 +43,7 @@ metric_table! {
         /// Attempts that failed and are made again, by the class of the failure.
         retries: ByLabel<Counter> = "leadstream_sink_whatsapp_retries_total" (class: [
             "retry", "throttle_pair", "throttle_number", "pause_number", "stop_template",
-            "stop_form", "refused", "unknown_code", "window_closed", "marketing_limit"
+            "stop_form", "refused", "unknown_code", "window_closed"
         ]);
         /// Attempts with an unknown outcome: the lead may have received the message.
         unknown_outcomes: Counter = "leadstream_sink_whatsapp_unknown_outcomes_total";

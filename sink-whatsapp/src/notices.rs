@@ -8,7 +8,6 @@ use leadstream_schemas::{ProviderNotice, Timestamp, codec};
 use leadstream_service::database::DatabaseError;
 
 use crate::ledger::Ledger;
-use crate::number_state::Report;
 use crate::wakers::Wakers;
 
 /// The notices after which a number may send less or more than before.
@@ -41,13 +40,8 @@ impl RecordWriter for NoticeWriter {
         items: &[ProviderNotice],
         _backlog: u64,
     ) -> Result<(), DatabaseError> {
-        let report = Report {
-            at: Timestamp::now(),
-            class: None,
-            code: None,
-        };
         for concerned in concerned(items) {
-            self.ledger.report(concerned, report).await?;
+            self.ledger.report(concerned, Timestamp::now()).await?;
             self.wakers.renew();
         }
         Ok(())

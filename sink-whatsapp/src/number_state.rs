@@ -2,8 +2,6 @@
 
 use leadstream_schemas::Timestamp;
 
-use crate::send_result::Class;
-
 /// The cause of a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -53,13 +51,4 @@ pub struct NumberState {
     pub probes: u32,
     /// The end of the last pause.
     pub resumed_at: Option<Timestamp>,
-}
-
-/// What another process found out about a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Report {
-    pub at: Timestamp,
-    /// The class of a late failure; none if the number's health is in doubt.
-    pub class: Option<Class>,
-    pub code: Option<i64>,
 }

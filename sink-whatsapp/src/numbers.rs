@@ -12,7 +12,6 @@ use tokio::task::JoinSet;
 use crate::Error;
 use crate::dispatch::Inherited;
 use crate::ledger::OwnedNumber;
-use crate::number_state::Report;
 use crate::sender::{Links, Ownership, SendError, Sender, SenderParts};
 use crate::time::after;
 use crate::wakers::Wakers;
@@ -29,7 +28,7 @@ const HEALTH: &str = "whatsapp";
 /// A number that this process owns.
 struct Owned {
     ownership: watch::Sender<Ownership>,
-    reports: watch::Sender<Option<Report>>,
+    reports: watch::Sender<Option<Timestamp>>,
     paused: watch::Receiver<Option<String>>,
     /// The reason why it is paused, as logged.
     logged: Option<String>,
@@ -109,7 +108,7 @@ impl Numbers {
             let renewed = renewed.iter().find(|it| it.number == *number);
             let ownership = if let Some(renewed) = renewed {
                 owned.reports.send_if_modified(|known| {
-                    std::mem::replace(known, renewed.report) != renewed.report
+                    std::mem::replace(known, renewed.reported_at) != renewed.reported_at
                 });
                 Ownership::Until(asked + self.lease)
             } else {
@@ -143,9 +142,12 @@ impl Numbers {
     }
 
     fn start(&mut self, owned: OwnedNumber, inherited: Inherited, ownership: Ownership) {
-        let OwnedNumber { number, report } = owned;
+        let OwnedNumber {
+            number,
+            reported_at,
+        } = owned;
         let (ownership, ownership_of_sender) = watch::channel(ownership);
-        let (reports, reports_of_sender) = watch::channel(report);
+        let (reports, reports_of_sender) = watch::channel(reported_at);
         let (paused_by_sender, paused) = watch::channel(None);
         let links = Links {
             ownership: ownership_of_sender,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use leadstream_kafka::Record;
 pub use leadstream_schemas::reply::token;
-use leadstream_schemas::{LeadId, Reply, ReplyKind, Revision, Timestamp};
+use leadstream_schemas::{LeadId, Reply, ReplyContent, ReplyKind, Revision, Timestamp, codec};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -135,6 +135,19 @@ pub fn content_digest(reply: &Reply) -> [u8; 16] {
     prefix
 }
 
+/// Returns what is left of a record whose words are dropped; none of a record that is no reply.
+#[must_use]
+pub fn without_words(record_value: &[u8]) -> Option<Vec<u8>> {
+    let (schema_id, _) = codec::unframe(record_value).ok()?;
+    let reply: Reply = codec::decode(record_value).ok()?;
+    let wordless = Reply {
+        content: ReplyContent::text(String::new()),
+        fallback: None,
+        ..reply
+    };
+    codec::encode(schema_id, &wordless).ok()
+}
+
 /// Attempts to send one reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Attempts {
@@ -172,6 +185,10 @@ pub struct ClaimedReply {
     pub late_failure: Option<i64>,
     /// Whether statuses came of messages that were sent later, although none came of this one.
     pub is_disproved: bool,
+    /// Whether WhatsApp said that the lead wants no marketing messages.
+    pub refuses_marketing: bool,
+    /// When the last request was claimed.
+    pub claimed_at: Timestamp,
     pub attempts: Attempts,
     /// The state that it takes instead of another attempt.
     pub ends_as: Option<ReplyState>,
@@ -185,5 +202,29 @@ impl ClaimedReply {
     #[must_use]
     pub const fn is_unresolved(&self) -> bool {
         self.late_failure.is_some() || matches!(self.state, ReplyState::Unknown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use leadstream_schemas::ReplyTemplate;
+
+    use super::*;
+    use crate::memory_ledger::prompt;
+
+    #[test]
+    fn nothing_is_left_of_the_words_of_a_reply() {
+        let reply = Reply {
+            content: ReplyContent::text("secret".into()),
+            fallback: Some(ReplyTemplate {
+                parameters: vec!["secret".into()],
+                ..ReplyTemplate::default()
+            }),
+            ..prompt("a", "491700")
+        };
+        let left = without_words(&codec::encode(7, &reply).unwrap()).unwrap();
+        assert!(!String::from_utf8_lossy(&left).contains("secret"));
+        assert_eq!(codec::unframe(&left).unwrap().0, 7);
+        assert_eq!(without_words(b"{}"), None);
     }
 }

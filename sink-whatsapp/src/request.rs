@@ -42,14 +42,6 @@ pub struct Request {
     pub body: Value,
 }
 
-impl Request {
-    /// Returns whether it sends a template.
-    #[must_use]
-    pub fn is_template(&self) -> bool {
-        self.body.get("type").and_then(Value::as_str) == Some("template")
-    }
-}
-
 /// The reason why a reply has no form in the API of its provider. Holds nothing of the reply's text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
@@ -100,18 +92,32 @@ pub fn build(reply: &Reply, is_closed: bool, now: Timestamp) -> Result<Request, 
     })
 }
 
+/// Returns the template that a reply sends at the time `now`, if it sends one.
+#[must_use]
+pub fn template(reply: &Reply, is_closed: bool, now: Timestamp) -> Option<&ReplyTemplate> {
+    match &reply.content {
+        ReplyContent::Template(template) => Some(template),
+        _ => {
+            let is_outside = is_outside(reply, is_closed, now);
+            reply.fallback.as_ref().filter(|_| is_outside)
+        }
+    }
+}
+
+fn is_outside(reply: &Reply, is_closed: bool, now: Timestamp) -> bool {
+    is_closed || reply.window_until.is_some_and(|until| until <= now)
+}
+
 fn cloud_api(reply: &Reply, is_closed: bool, now: Timestamp) -> Result<Value, RequestError> {
     let mut body = Map::new();
     body.insert("messaging_product".into(), json!("whatsapp"));
     body.insert("recipient_type".into(), json!("individual"));
     let (member, recipient) = recipient(&reply.recipient)?;
     body.insert(member.into(), Value::String(recipient));
-    let is_closed = is_closed || reply.window_until.is_some_and(|until| until <= now);
-    let (kind, content) = match (&reply.content, &reply.fallback) {
-        (ReplyContent::Template(template), _) => template_content(template)?,
-        (_, Some(fallback)) if is_closed => template_content(fallback)?,
-        (_, None) if is_closed => return Err(RequestError::WindowClosed),
-        (inside, _) => content(inside)?,
+    let (kind, content) = match template(reply, is_closed, now) {
+        Some(template) => template_content(template)?,
+        None if is_outside(reply, is_closed, now) => return Err(RequestError::WindowClosed),
+        None => content(&reply.content)?,
     };
     body.insert("type".into(), json!(kind));
     body.insert(kind.into(), content);

@@ -90,6 +90,8 @@ pub enum Class {
     MarketingLimit,
     /// This person wants no marketing messages.
     MarketingOptOut,
+    /// WhatsApp delivers no marketing messages to numbers of the USA.
+    MarketingCountry,
     /// Meta tests what happens without this message.
     Experiment,
     /// The reply failed too often while others were accepted.
@@ -192,7 +194,7 @@ const fn classify_status(status: Option<u16>) -> Class {
 
 impl Class {
     /// The classes with which a reply can end.
-    pub const FINAL: [Self; 11] = [
+    pub const FINAL: [Self; 12] = [
         Self::Undecodable,
         Self::Unsendable,
         Self::Refused,
@@ -201,13 +203,14 @@ impl Class {
         Self::Unreachable,
         Self::MarketingLimit,
         Self::MarketingOptOut,
+        Self::MarketingCountry,
         Self::Experiment,
         Self::Exhausted,
         Self::UnknownOutcome,
     ];
 
     /// Every class.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Retry,
         Self::ThrottlePair,
         Self::ThrottleNumber,
@@ -222,6 +225,7 @@ impl Class {
         Self::Unreachable,
         Self::MarketingLimit,
         Self::MarketingOptOut,
+        Self::MarketingCountry,
         Self::Experiment,
         Self::Exhausted,
         Self::UnknownOutcome,
@@ -251,6 +255,7 @@ impl Class {
             Self::Unreachable => "unreachable",
             Self::MarketingLimit => "marketing_limit",
             Self::MarketingOptOut => "marketing_opt_out",
+            Self::MarketingCountry => "marketing_country",
             Self::Experiment => "experiment",
             Self::Exhausted => "exhausted",
             Self::UnknownOutcome => "unknown_outcome",
@@ -295,9 +300,12 @@ impl Class {
             }
             Self::Unreachable => "this person cannot or will not be written to; write no more",
             Self::MarketingLimit => {
-                "Meta limits the marketing messages of this person; try again after 24 hours"
+                "Meta limits the marketing messages of this person; the flow decides after 24 hours"
             }
             Self::MarketingOptOut => "this person wants no marketing messages; send no more",
+            Self::MarketingCountry => {
+                "WhatsApp delivers no marketing templates to numbers of the USA; use a utility template there"
+            }
             Self::Experiment => "Meta withholds the message as part of an experiment",
             Self::Exhausted => "it failed time and again while other messages went through",
             Self::UnknownOutcome => {

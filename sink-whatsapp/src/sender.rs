@@ -24,7 +24,6 @@ use crate::dispatch::contents::{Content, Stop};
 use crate::dispatch::{Dispatcher, Effect, Event, Inherited, Outcome, Settings};
 use crate::ledger::{Lease, Ledger};
 use crate::metrics::Metrics;
-use crate::number_state::Report;
 use crate::send_result::SendResult;
 use crate::time::after;
 
@@ -68,7 +67,7 @@ pub(crate) struct SenderParts {
 /// What connects a sender with the manager of the numbers.
 pub(crate) struct Links {
     pub(crate) ownership: watch::Receiver<Ownership>,
-    pub(crate) reports: watch::Receiver<Option<Report>>,
+    pub(crate) reports: watch::Receiver<Option<Timestamp>>,
     pub(crate) paused: watch::Sender<Option<String>>,
 }
 
@@ -83,8 +82,8 @@ pub(crate) struct Sender {
     credentials: watch::Receiver<Arc<Credentials>>,
     /// The credentials of which the dispatcher knows.
     known_credentials: Arc<Credentials>,
-    /// What other processes find out about the number.
-    reports: watch::Receiver<Option<Report>>,
+    /// When other processes reported that the number's health is in doubt.
+    reports: watch::Receiver<Option<Timestamp>>,
     /// The claims that failed since the last one that did not.
     failed_claims: Arc<AtomicU32>,
     /// The requests in flight, as counted.
@@ -156,8 +155,8 @@ impl Sender {
                 Ok(if ends { Event::Stop } else { Event::Tick })
             }
             Ok(()) = self.reports.changed() => {
-                let report = *self.reports.borrow_and_update();
-                Ok(report.map_or(Event::Tick, Event::Reported))
+                let is_reported = self.reports.borrow_and_update().is_some();
+                Ok(if is_reported { Event::Reported } else { Event::Tick })
             }
             Ok(()) = self.credentials.changed() => {
                 let now = self.credentials.borrow_and_update().clone();

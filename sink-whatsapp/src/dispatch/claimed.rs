@@ -2,15 +2,16 @@
 //! or the reply ends without a request.
 
 use leadstream_kafka::dead_letter::{self, Reason};
-use leadstream_schemas::{Reply, Timestamp, codec};
+use leadstream_schemas::{Reply, ReplyTemplate, Timestamp, codec};
 use uuid::Uuid;
 
 use super::contents::{Content, Stop};
 use super::gate::Admission;
+use super::marketing;
 use super::outcome::{self, Answer, Next};
 use super::unknown::{self, Resolution};
 use super::{Count, Dispatcher, Effect, Outcome};
-use crate::number_state::Report;
+use crate::number_state::Cause;
 use crate::reply_row::{Attempts, ClaimedReply, NO_CODE, ReplyState};
 use crate::request::{self, RequestError};
 use crate::send_result::{Class, GraphError, SendResult};
@@ -41,11 +42,12 @@ impl Dispatcher {
                     };
                     (class, error.to_string())
                 })?;
-                let content = match &reply.fallback {
-                    Some(fallback) if request.is_template() => Content::of_template(fallback),
-                    _ => Content::of(&reply.content),
-                };
-                Ok((request, content))
+                let template = request::template(&reply, is_closed, now);
+                if let Some(template) = template {
+                    marketing::check(template, &reply.recipient, claimed.refuses_marketing)
+                        .map_err(|class| (class, format!("template {}", template.name)))?;
+                }
+                Ok((request, content(&reply, template)))
             });
         let is_late = claimed
             .expires_at
@@ -148,19 +150,22 @@ impl Dispatcher {
             ..GraphError::default()
         });
         let reply = codec::decode::<Reply>(&claimed.record.value);
-        let content = reply.map_or(Content::Other, |reply| Content::of(&reply.content));
+        let content = reply.map_or(Content::Other, |reply| {
+            let is_closed = claimed.attempts.window_refusals > outcome::WINDOW_REFUSALS;
+            let template = request::template(&reply, is_closed, claimed.claimed_at);
+            content(&reply, template)
+        });
         let answer = self.answer(&result, &content, &claimed, now);
         let mut attempts = claimed.attempts;
         let next = match answer.class {
-            Some(class @ (Class::PauseNumber | Class::ThrottleNumber)) => {
-                self.reported(
-                    Report {
-                        at: now,
-                        class: Some(class),
-                        code: result.code(),
-                    },
-                    now,
-                );
+            Some(Class::PauseNumber) => {
+                let reason = outcome::pause_reason("a message that WhatsApp had accepted failed");
+                self.gate.pause(Cause::Refused, result.code(), reason, now);
+                Next::Attempt(now)
+            }
+            Some(Class::ThrottleNumber) => {
+                self.throughput.throttle(now);
+                self.gate.throttle(None, answer.unit, now);
                 Next::Attempt(now)
             }
             _ => {
@@ -190,7 +195,6 @@ impl Dispatcher {
             result,
             class,
             has_fallback: class == Some(Class::WindowClosed) && has_fallback(claimed),
-            expires_at: claimed.expires_at,
             unit: (self.settings.draw)(),
             now,
         }
@@ -331,6 +335,11 @@ fn unsent(claimed: &ClaimedReply, state: ReplyState, now: Timestamp) -> Outcome 
         code: None,
         reason: None,
     }
+}
+
+/// Returns what a reply is made of, as far as WhatsApp can refuse it for everybody.
+fn content(reply: &Reply, template: Option<&ReplyTemplate>) -> Content {
+    template.map_or_else(|| Content::of(&reply.content), Content::of_template)
 }
 
 /// Returns whether a template replaces the reply outside WhatsApp's window.

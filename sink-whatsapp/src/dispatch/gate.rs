@@ -135,7 +135,8 @@ impl Gate {
     pub fn checked(&mut self, health: &Health, now: Timestamp) {
         let paused = self.number_state.pause.as_ref().map(|pause| pause.cause);
         match (health, paused) {
-            (Health::Available, Some(_)) => self.resume(now),
+            (Health::Available, Some(Cause::Unanswered)) => self.probe(),
+            (Health::Available, Some(Cause::Refused)) => self.resume(now),
             (Health::Blocked { code, reason }, _) => {
                 self.pause(Cause::Refused, *code, reason.clone(), now);
             }
@@ -147,11 +148,11 @@ impl Gate {
                         self.pause(Cause::Refused, error.code, reason.to_owned(), now);
                     }
                     // It answers.
-                    (_, Some(Cause::Unanswered)) => self.resume(now),
+                    (_, Some(Cause::Unanswered)) => self.probe(),
                     _ => {}
                 }
             }
-            (Health::Unreadable, Some(_)) => self.alone = true,
+            (Health::Unreadable, Some(_)) => self.probe(),
             (Health::Available | Health::Unreadable, None) | (Health::NoAnswer, _) => {}
         }
     }
@@ -271,6 +272,12 @@ impl Gate {
     /// Returns the state to store, if it changed.
     pub fn take_change(&mut self) -> Option<NumberState> {
         std::mem::take(&mut self.changed).then(|| self.number_state.clone())
+    }
+
+    /// Lets one reply of a paused number go. The number stays paused until it is answered.
+    const fn probe(&mut self) {
+        self.alone = true;
+        self.unknown = 0;
     }
 
     /// Lets the number send again, one reply first.
@@ -408,8 +415,8 @@ mod tests {
     }
 
     #[test]
-    fn a_health_call_that_answers_ends_a_pause_for_missing_answers() {
-        for (health, resumes) in [
+    fn one_reply_probes_a_number_without_answers_once_a_health_call_answers() {
+        for (health, probes) in [
             (Health::Available, true),
             (refused(4), true),
             (refused(190), false),
@@ -423,13 +430,29 @@ mod tests {
             gate.unknown(8, NOW);
             assert!(gate.is_unanswered());
             gate.checked(&health, NOW);
-            assert_eq!(gate.paused().is_none(), resumes, "{health:?}");
-            if resumes {
-                assert_eq!(gate.unanswered(), 0);
-                gate.sends();
-                gate.unknown(8, NOW);
-                assert_eq!(gate.admission(NOW), Admission::Paused, "at the first one");
+            let expected = if probes {
+                Admission::Alone
+            } else {
+                Admission::Paused
+            };
+            assert_eq!(gate.admission(NOW), expected, "{health:?}");
+            assert!(
+                gate.paused().is_some(),
+                "the pause shows until a reply is answered"
+            );
+            if !probes {
+                continue;
             }
+            assert_eq!(gate.unanswered(), 0);
+            let since = gate.paused().unwrap().since;
+            gate.sends();
+            gate.unknown(8, NOW);
+            assert_eq!(gate.admission(NOW), Admission::Paused, "at the first one");
+            assert_eq!(gate.paused().unwrap().since, since, "it is the same pause");
+            gate.checked(&health, NOW);
+            gate.sends();
+            gate.answered(NOW);
+            assert_eq!(gate.paused(), None);
         }
     }
 

@@ -18,8 +18,6 @@ const RETRY: RetryPolicy = RetryPolicy::new(Duration::from_secs(1), Duration::fr
 const FAILURES: u32 = 12;
 /// The longest of the waits of 4ⁿ seconds that Meta asks for.
 const LONGEST_PAIR_WAIT: Duration = Duration::from_secs(3600);
-/// The time after which Meta may deliver a marketing message that it held back.
-const MARKETING_PAUSE: Duration = Duration::from_secs(24 * 3600);
 
 /// Refusals for a closed window that may be WhatsApp's mistake.
 pub const WINDOW_REFUSALS: u32 = 1;
@@ -44,8 +42,6 @@ pub struct Answer<'a> {
     pub class: Option<Class>,
     /// True if a template replaces the reply outside WhatsApp's window.
     pub has_fallback: bool,
-    /// When the reply expires.
-    pub expires_at: Option<Timestamp>,
     /// Drawn uniformly from 0..1, for the jitter of retries.
     pub unit: f64,
     pub now: Timestamp,
@@ -137,16 +133,6 @@ fn apply_to_reply(class: Class, answer: Answer<'_>, attempts: &mut Attempts) -> 
                 return Next::Fail(class);
             }
             Next::Attempt(after(now, Duration::from_secs(1)))
-        }
-        Class::MarketingLimit => {
-            let since = *attempts.failed_since.get_or_insert(now);
-            attempts.failures += 1;
-            let again = after(now, MARKETING_PAUSE);
-            let waited = after(since, MARKETING_PAUSE) <= now;
-            if waited || answer.expires_at.is_some_and(|end| end <= again) {
-                return Next::Fail(class);
-            }
-            Next::Attempt(again)
         }
         Class::StopTemplate | Class::StopForm => Next::AttemptOfContent(class),
         _ => Next::Fail(class),

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use leadstream_kafka::dead_letter::PoisonLimit;
+use leadstream_schemas::reply::TemplateCategory;
 use leadstream_schemas::{
-    DeliveryStatus, MessageStatus, Platform, Reply, ReplyContent, ReplyTemplate, StatusError,
-    Timestamp,
+    DeliveryStatus, MessageStatus, Platform, Reply, ReplyContent, ReplyKind, ReplyTemplate,
+    StatusError, Timestamp,
 };
 use uuid::Uuid;
 
@@ -13,7 +14,7 @@ use super::unknown::UnknownPolicy;
 use super::{Count, Dispatcher, Effect, Event, Inherited, Limits, Outcome, POLL, Settings};
 use crate::health::{Health, HealthReport};
 use crate::memory_ledger::{MemoryLedger, arrival, prompt, status};
-use crate::number_state::{NumberState, Report};
+use crate::number_state::NumberState;
 use crate::reply_row::{ReplyState, token};
 use crate::send_result::session::SessionAnswer;
 use crate::send_result::{Class, GraphError, SendResult, WAIT_OF_TEMPLATE};
@@ -569,19 +570,115 @@ fn a_template_with_code_134101_waits_ten_minutes() {
 }
 
 #[test]
-fn a_marketing_limit_is_tried_again_after_a_day_and_then_believed() {
+fn a_marketing_limit_ends_the_reply_and_delays_no_later_one_of_the_lead() {
     let mut fixture = Fixture::new();
     fixture.read(&[of_template("a", "sale")]);
-    fixture.answer("a", refused(131_049));
-    assert!(fixture.wait(Duration::from_secs(24 * 3600 - 1)).is_empty());
-    assert_eq!(fixture.wait(Duration::from_secs(1)), ids(&["a"]));
-    fixture.answer("a", refused(131_049));
+    assert!(fixture.read(&[words("b", "a")]).is_empty());
+    assert_eq!(fixture.answer("a", refused(131_049)), ids(&["b"]));
     assert_eq!(fixture.state("a"), ReplyState::Failed);
-    let mut expiring = of_template("b", "sale");
-    expiring.expires_at = Some(after(fixture.now, Duration::from_secs(3600)));
-    fixture.read(&[expiring]);
-    fixture.answer("b", refused(131_049));
-    assert_eq!(fixture.state("b"), ReplyState::Failed, "no time is left");
+    assert_eq!(fixture.dead_letters, 0);
+}
+
+/// Returns a marketing template to a lead.
+fn marketing(id: &str, lead: &str) -> Reply {
+    let mut reply = of_template(id, "sale");
+    if let ReplyContent::Template(template) = &mut reply.content {
+        template.category = Some(TemplateCategory::Marketing);
+    }
+    reply.lead_id = lead.into();
+    reply.recipient.wa_id = Some(lead.into());
+    reply.kind = Some(ReplyKind::AgentMessage);
+    reply
+}
+
+#[test]
+fn who_wants_no_marketing_gets_no_further_marketing_template() {
+    for is_late in [false, true] {
+        let mut fixture = Fixture::new();
+        fixture.read(&[marketing("a", "4915112345678")]);
+        if is_late {
+            fixture.answer("a", accepted());
+            fixture.fails("a", 131_050);
+        } else {
+            fixture.answer("a", refused(131_050));
+        }
+        assert_eq!(fixture.state("a"), ReplyState::Failed);
+        assert!(fixture.read(&[marketing("b", "4915112345678")]).is_empty());
+        let refused = &fixture.ledger.rows[&token("b")];
+        assert_eq!(refused.open.state, ReplyState::Failed);
+        assert_eq!(refused.class, Some(Class::MarketingOptOut));
+        assert_eq!(refused.attempts.made, 0);
+        let utility = of_template("c", "info");
+        let utility = Reply {
+            lead_id: "4915112345678".into(),
+            ..utility
+        };
+        let other = marketing("d", "4915112345679");
+        assert_eq!(
+            sorted(fixture.read(&[utility, other])),
+            sorted(ids(&["c", "d"]))
+        );
+        assert_eq!(fixture.dead_letters, 0);
+    }
+}
+
+#[test]
+fn no_marketing_template_goes_to_the_usa_and_none_instead_of_words() {
+    let mut fixture = Fixture::new();
+    assert!(fixture.read(&[marketing("a", "12125550123")]).is_empty());
+    let row = &fixture.ledger.rows[&token("a")];
+    assert_eq!(row.class, Some(Class::MarketingCountry));
+    assert!(row.reason.as_ref().unwrap().contains("template sale"));
+    let template = |reply: Reply| match reply.content {
+        ReplyContent::Template(template) => template,
+        other => panic!("{other:?}"),
+    };
+    let inside = Reply {
+        fallback: Some(template(marketing("", "12125550123"))),
+        window_until: Some(after(NOW, Duration::from_secs(10))),
+        ..words("b", "12125550123")
+    };
+    let outside = Reply {
+        window_until: Some(NOW),
+        ..inside.clone()
+    };
+    let outside = Reply {
+        id: "c".into(),
+        ..outside
+    };
+    assert_eq!(fixture.read(&[inside]), ids(&["b"]));
+    fixture.answer("b", accepted());
+    fixture.status("b", DeliveryStatus::Sent);
+    assert!(fixture.read(&[outside]).is_empty());
+    assert_eq!(fixture.state("c"), ReplyState::Failed);
+    let given_up = Count::Failed(Class::MarketingCountry);
+    assert_eq!(
+        fixture.counts.iter().filter(|it| **it == given_up).count(),
+        2
+    );
+}
+
+#[test]
+fn a_late_failure_stops_the_template_that_went_out_instead_of_words() {
+    let mut fixture = Fixture::new();
+    let mut reply = windowed("a", 0, true);
+    reply.fallback = Some(ReplyTemplate {
+        name: "go_on".into(),
+        language: "de".into(),
+        ..ReplyTemplate::default()
+    });
+    fixture.read(&[reply, of_template("b", "other")]);
+    fixture.answer("a", accepted());
+    fixture.answer("b", accepted());
+    fixture.fails("a", 132_015);
+    let stopped: Vec<String> = fixture
+        .dispatcher
+        .stopped_contents()
+        .keys()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(stopped, ["template go_on in de"]);
+    assert_eq!(fixture.state("a"), ReplyState::Waiting);
     assert_eq!(fixture.dead_letters, 0);
 }
 
@@ -725,12 +822,7 @@ fn a_blocked_account_pauses_a_number_before_it_sends_and_a_notice_asks_again() {
     fixture.handle(Event::Tick);
     assert!(fixture.read(&prompts(1)).is_empty());
     fixture.health = Health::Available.into();
-    let notice = Report {
-        at: fixture.now,
-        class: None,
-        code: None,
-    };
-    assert_eq!(fixture.handle(Event::Reported(notice)), ids(&["0"]));
+    assert_eq!(fixture.handle(Event::Reported), ids(&["0"]));
 }
 
 #[test]
@@ -739,12 +831,11 @@ fn a_reply_that_was_claimed_when_the_number_paused_is_not_sent() {
     fixture.ledger.write(&[arrival(0, prompt("a", "ann"))], NOW);
     let dispatcher = &mut fixture.dispatcher;
     dispatcher.handle(Event::Written, NOW);
-    let late = Report {
-        at: NOW,
-        class: Some(Class::PauseNumber),
-        code: Some(131_042),
+    let blocked = Health::Blocked {
+        code: Some(141_006),
+        reason: "no payment method".into(),
     };
-    dispatcher.handle(Event::Reported(late), NOW);
+    dispatcher.handle(Event::HealthChecked(blocked.into()), NOW);
     let claimed = {
         let policy = UnknownPolicy::Evidence;
         fixture.ledger.claim("501", 8, policy, PROCESS, NOW)
@@ -781,14 +872,12 @@ fn what_a_lost_claim_leased_is_sent_once() {
 #[test]
 fn a_late_failure_of_the_number_pauses_it() {
     let mut fixture = Fixture::new();
-    let late = Report {
-        at: fixture.now,
-        class: Some(Class::PauseNumber),
-        code: Some(131_042),
-    };
-    fixture.handle(Event::Reported(late));
+    fixture.read(&prompts(1));
+    fixture.answer("0", accepted());
+    fixture.fails("0", 131_042);
     assert_eq!(fixture.dispatcher.paused().unwrap().code, Some(131_042));
-    assert!(fixture.read(&prompts(1)).is_empty());
+    assert_eq!(fixture.state("0"), ReplyState::Waiting);
+    assert!(fixture.read(&prompts(2)[1..]).is_empty());
 }
 
 #[test]

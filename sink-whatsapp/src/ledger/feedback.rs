@@ -1,22 +1,27 @@
 //! Reads the results of replies that did not surely reach their leads, and deletes published ones.
 
 use leadstream_kafka::TraceContext;
+use leadstream_schemas::Timestamp;
 use leadstream_service::database::{DatabaseError, timed};
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
-use super::{Ledger, read_time, sql};
+use super::{Ledger, column, read_time, sql};
 use crate::feedback::EndedReply;
 
 impl Ledger {
-    /// Returns up to `limit` results of the numbers that `owner` sends from, the oldest first.
+    /// Returns up to `limit` results up to `now` of the numbers that `owner` sends from, the oldest first.
     pub(crate) async fn feedback(
         &self,
         owner: Uuid,
         limit: i64,
+        now: Timestamp,
     ) -> Result<Vec<EndedReply>, DatabaseError> {
-        let query = sqlx::query_as(sql::FEEDBACK).bind(owner).bind(limit);
+        let query = sqlx::query_as(sql::FEEDBACK)
+            .bind(owner)
+            .bind(limit)
+            .bind(column(now));
         timed(query.fetch_all(&self.pool)).await
     }
 

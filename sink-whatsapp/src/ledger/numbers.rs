@@ -11,20 +11,20 @@ use uuid::Uuid;
 
 use super::{Ledger, column, read_count, read_time, sql};
 use crate::dispatch::Inherited;
-use crate::number_state::{Cause, NumberState, Pause, Report};
+use crate::number_state::{Cause, NumberState, Pause};
 use crate::pacing::{PAIR_WINDOW, PastAttempts};
 use crate::reply_row::UNKNOWN_BEFORE_NEWER;
-use crate::send_result::Class;
 use crate::time::{after, before};
 
 /// Replies that were read earlier than this and ended lately are too few for the limit of a pair.
 const RECENT: Duration = Duration::from_secs(15 * 60);
 
-/// A number that a process owns, with the last report on it.
+/// A number that a process owns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OwnedNumber {
     pub(crate) number: String,
-    pub(crate) report: Option<Report>,
+    /// When another process last reported that the health is in doubt.
+    pub(crate) reported_at: Option<Timestamp>,
 }
 
 /// A number that was leased.
@@ -86,13 +86,10 @@ impl Ledger {
         timed(query.execute(&self.pool)).await.map(drop)
     }
 
-    /// Reports something about `number` to its owner, or about every number if none has this name.
-    pub(crate) async fn report(&self, number: &str, report: Report) -> Result<(), DatabaseError> {
-        let query = sqlx::query(sql::REPORT)
-            .bind(number)
-            .bind(report.class.map(Class::as_str))
-            .bind(report.code)
-            .bind(column(report.at));
+    /// Reports to the owner of `number` that its health is in doubt, or to all owners if none has this
+    /// name.
+    pub(crate) async fn report(&self, number: &str, at: Timestamp) -> Result<(), DatabaseError> {
+        let query = sqlx::query(sql::REPORT).bind(number).bind(column(at));
         timed(query.execute(&self.pool)).await.map(drop)
     }
 
@@ -176,23 +173,16 @@ struct Attempted(PastAttempts);
 impl FromRow<'_, PgRow> for Attempted {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         let lead: LeadId = row.try_get("lead_id")?;
-        let at = read_time(row, "updated_at")?.unwrap_or_default();
+        let at = read_time(row, "claimed_at")?.unwrap_or_default();
         Ok(Self((lead, at, read_count(row, "attempts")?)))
     }
 }
 
 impl FromRow<'_, PgRow> for OwnedNumber {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
-        let class: Option<&str> = row.try_get("report_class")?;
-        let code = row.try_get("report_code")?;
-        let report = read_time(row, "reported_at")?.map(|at| Report {
-            at,
-            class: class.and_then(Class::parse),
-            code,
-        });
         Ok(Self {
             number: row.try_get("number")?,
-            report,
+            reported_at: read_time(row, "reported_at")?,
         })
     }
 }

@@ -50,7 +50,9 @@ WHERE r.token = locked.token
 RETURNING r.token, r.lead_id, r.revision, r.attempts, r.failures, r.failed_since, r.unknown_outcomes,
     r.recipient_throttles, r.window_refusals, r.ends_as, r.unknown_since, r.expires_at,
     r.record_partition, r.record_offset, r.record_key, r.record_value, r.record_trace, r.late_failure,
-    locked.state_before, locked.is_disproved";
+    r.claimed_at, locked.state_before, locked.is_disproved,
+    EXISTS (SELECT FROM whatsapp_marketing_opt_outs AS o WHERE o.lead_id = r.lead_id)
+        AS refuses_marketing";
 
 /// Releases what a claim leased whose answer was lost: none of it was sent.
 pub(super) const RELEASE_LOST: &str = "
@@ -187,6 +189,7 @@ changed AS (
         class = CASE WHEN state_after = before THEN r.class END,
         record_key = CASE WHEN state_after IN ('waiting', 'sending', 'sent') THEN r.record_key END,
         record_value = CASE WHEN state_after IN ('waiting', 'sending', 'sent') THEN r.record_value END,
+        late_record = CASE WHEN state_after = 'sent' THEN r.late_record END,
         updated_at = $1
     FROM s
     WHERE r.token = s.token AND state_after IS NOT NULL
@@ -212,12 +215,20 @@ SELECT * FROM UNNEST($1::int[], $2::bigint[], $3::timestamptz[]) AS n ORDER BY 1
 ON CONFLICT (partition) DO UPDATE SET next_offset = EXCLUDED.next_offset,
     passed_at = GREATEST(p.passed_at, EXCLUDED.passed_at)";
 
-/// Drops records that nothing sends again.
+/// Records that nothing sends again.
+pub(super) const KEPT_RECORDS: &str = "
+SELECT token, record_value FROM whatsapp_replies
+WHERE keep_until > $1 AND keep_until <= $2 AND NOT queued AND record_value IS NOT NULL LIMIT $3";
+
+/// Drops these records, unless they are sent again after all. What is left of one has no words.
 pub(super) const DROP_RECORDS: &str = "
-UPDATE whatsapp_replies SET record_key = NULL, record_value = NULL WHERE token IN (
-    SELECT token FROM whatsapp_replies
-    WHERE keep_until > $1 AND keep_until <= $2 AND NOT queued AND record_value IS NOT NULL
-    LIMIT $3 FOR UPDATE SKIP LOCKED)";
+WITH dropped AS (
+    SELECT r.token, d.late_record FROM UNNEST($1::uuid[], $2::bytea[]) AS d (token, late_record)
+    JOIN whatsapp_replies AS r USING (token)
+    WHERE NOT r.queued AND r.record_value IS NOT NULL
+    ORDER BY r.token FOR UPDATE OF r)
+UPDATE whatsapp_replies AS r SET record_value = NULL, late_record = dropped.late_record
+FROM dropped WHERE r.token = dropped.token";
 
 /// Locks the replies of leads that may be sent, or sent again, so that no claim, outcome or status
 /// changes them meanwhile.
@@ -254,10 +265,12 @@ WHERE r.token = c.token";
 /// Leaves nothing of a reply but its token, by which a record that Kafka delivers again is known. That of
 /// a reply in flight, too: its outcome finds no open row.
 pub(super) const ERASE: &str = "
+WITH forgotten AS (
+    DELETE FROM whatsapp_marketing_opt_outs WHERE lead_id = ANY ($1::text[]))
 UPDATE whatsapp_replies AS r SET reply_id = '', lead_id = '', content_digest = $3,
     state = CASE WHEN r.queued THEN 'withdrawn' ELSE r.state END, queued = false,
     leased_until = NULL, late_failure = NULL, provider_id = NULL, failed_messages = NULL,
-    record_key = NULL, record_value = NULL, record_trace = NULL, updated_at = $4
+    record_key = NULL, record_value = NULL, late_record = NULL, record_trace = NULL, updated_at = $4
 FROM UNNEST($1::text[], $2::bigint[]) AS e (lead_id, revision)
 WHERE r.lead_id = e.lead_id AND r.revision <= e.revision";
 
@@ -271,7 +284,7 @@ ON CONFLICT DO NOTHING";
 
 pub(super) const RENEW: &str = "
 UPDATE whatsapp_numbers SET owned_until = now() + $2 WHERE owner = $1 AND number = ANY ($3)
-RETURNING number, reported_at, report_class, report_code";
+RETURNING number, reported_at";
 
 /// Takes one number that no process owns, or that this process took without an answer.
 pub(super) const ACQUIRE: &str = "
@@ -281,7 +294,7 @@ WHERE number = (
     WHERE owner IS NULL OR owned_until <= now() OR owner = $1 AND number <> ALL ($3)
     ORDER BY owner IS NOT NULL, random() LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING number, paused_since, pause_cause, pause_code, pause_reason, probe_at, probes, resumed_at,
-    reported_at, report_class, report_code";
+    reported_at";
 
 pub(super) const STORE_NUMBER_STATE: &str = "
 UPDATE whatsapp_numbers SET paused_since = $3, pause_cause = $4, pause_code = $5, pause_reason = $6,
@@ -290,18 +303,18 @@ WHERE owner = $1 AND number = $2";
 
 /// A report under a name that is no number's, such as an account's, concerns every number.
 pub(super) const REPORT: &str = "
-UPDATE whatsapp_numbers SET reported_at = $4, report_class = $2, report_code = $3
+UPDATE whatsapp_numbers SET reported_at = $2
 WHERE number = $1 OR NOT EXISTS (SELECT FROM whatsapp_numbers WHERE number = $1)";
 
 /// The attempts of a number to each lead since `$2`: at most so many, because a row counts all its
 /// attempts. Rows that were read before `$3` and have ended since are left out.
 /// What is kept of erased people names nobody.
 pub(super) const PAST_ATTEMPTS: &str = "
-SELECT lead_id, updated_at, attempts FROM whatsapp_replies
-WHERE number = $1 AND queued AND attempts > 0 AND updated_at > $2
+SELECT lead_id, claimed_at, attempts FROM whatsapp_replies
+WHERE number = $1 AND queued AND attempts > 0 AND claimed_at > $2
 UNION ALL
-SELECT lead_id, updated_at, attempts FROM whatsapp_replies
-WHERE number = $1 AND NOT queued AND attempts > 0 AND updated_at > $2 AND created_at > $3
+SELECT lead_id, claimed_at, attempts FROM whatsapp_replies
+WHERE number = $1 AND NOT queued AND attempts > 0 AND claimed_at > $2 AND created_at > $3
     AND lead_id <> ''";
 
 pub(super) const RELEASE: &str = "
@@ -415,11 +428,11 @@ UPDATE whatsapp_replies AS r SET state = $3, queued = false, ends_as = NULL, lat
 FROM chosen WHERE r.token = chosen.token
 RETURNING r.reply_id";
 
-/// Only the owner of a number publishes its results, so that nearly none is published twice.
+/// Only the owner of a number publishes its results, so that nearly none is published twice. Some wait.
 pub(super) const FEEDBACK: &str = "
 SELECT f.token, f.state, f.class, f.code, f.ended_at, f.record_key, f.record_value, f.record_trace
 FROM whatsapp_feedback AS f JOIN whatsapp_numbers AS n USING (number)
-WHERE n.owner = $1
+WHERE n.owner = $1 AND f.ended_at <= $3
 ORDER BY f.ended_at LIMIT $2";
 
 pub(super) const DELETE_FEEDBACK: &str = "

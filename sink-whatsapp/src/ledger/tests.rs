@@ -23,7 +23,7 @@ use crate::consume::plan::Arrival;
 use crate::dispatch::Outcome;
 use crate::dispatch::unknown::UnknownPolicy;
 use crate::memory_ledger::{MemoryLedger, arrival, prompt, status};
-use crate::number_state::{Cause, NumberState, Pause, Report};
+use crate::number_state::{Cause, NumberState, Pause};
 use crate::reply_row::{ClaimedReply, ReplyState, token};
 use crate::send_result::Class;
 use crate::statuses::plan::plan;
@@ -213,7 +213,7 @@ fn outcome(rng: &mut StdRng, claimed: &ClaimedReply, now: Timestamp) -> Outcome 
         provider_id: is_accepted.then(|| message(rng)),
         code: Some(131_000),
         reason: Some("HTTP 500, error 131000".to_owned()),
-        class: Some(Class::Retry),
+        class: Some(*[Class::Retry, Class::MarketingOptOut].choose(rng).unwrap()),
     }
 }
 
@@ -264,10 +264,13 @@ async fn the_ledger_does_what_its_model_does() {
     };
     let ledger = &scratch.ledger;
     for seed in 0..12 {
-        sqlx::query("TRUNCATE whatsapp_replies, whatsapp_numbers, whatsapp_status_progress")
-            .execute(&scratch.pool)
-            .await
-            .unwrap();
+        sqlx::query(
+            "TRUNCATE whatsapp_replies, whatsapp_numbers, whatsapp_status_progress,
+                whatsapp_marketing_opt_outs",
+        )
+        .execute(&scratch.pool)
+        .await
+        .unwrap();
         let mut rng = StdRng::seed_from_u64(seed);
         let (mut model, mut now) = (MemoryLedger::default(), NOW);
         let (mut log, mut in_flight): (Vec<Arrival>, Vec<ClaimedReply>) = Default::default();
@@ -310,6 +313,8 @@ async fn the_ledger_does_what_its_model_does() {
                         assert_eq!(ours.ends_as, theirs.ends_as, "seed {seed}");
                         assert_eq!(ours.late_failure, theirs.late_failure, "seed {seed}");
                         assert_eq!(ours.is_disproved, theirs.is_disproved, "seed {seed}");
+                        assert_eq!(ours.refuses_marketing, theirs.refuses_marketing);
+                        assert_eq!(ours.claimed_at, theirs.claimed_at, "seed {seed}");
                         assert_eq!(ours.record.value, theirs.record.value, "seed {seed}");
                     }
                     // The answer may be lost.
@@ -384,7 +389,7 @@ async fn one_process_at_a_time_owns_a_number() {
     let number = Some(Acquired {
         owned: OwnedNumber {
             number: "501".to_owned(),
-            report: None,
+            reported_at: None,
         },
         number_state: NumberState::default(),
     });
@@ -454,19 +459,11 @@ async fn the_next_owner_of_a_number_knows_its_pause_and_what_was_reported() {
         let acquired = ledger.acquire(one, LEASE, &[]).await.unwrap().unwrap();
         assert_eq!(acquired.number_state, number_state);
     }
-    for (name, class) in [
-        ("501", Some(Class::PauseNumber)),
-        ("501", None),
-        ("an account", Some(Class::ThrottleNumber)),
-    ] {
-        let report = Report {
-            at: NOW,
-            class,
-            code: class.map(|_| 131_042),
-        };
-        ledger.report(name, report).await.unwrap();
+    for (name, seconds) in [("501", 1), ("an account", 2)] {
+        let at = after(NOW, Duration::from_secs(seconds));
+        ledger.report(name, at).await.unwrap();
         let renewed = ledger.renew(one, LEASE, &["501"]).await.unwrap();
-        assert_eq!(renewed[0].report, Some(report), "{name}");
+        assert_eq!(renewed[0].reported_at, Some(at), "{name}");
     }
     scratch.drop().await;
 }

@@ -128,17 +128,10 @@ impl World {
         }
     }
 
-    /// Another process finds something out about the number.
+    /// Another process reports that the number's health is in doubt.
     fn report(&mut self) {
-        let class = *[None, Some(Class::PauseNumber), Some(Class::ThrottleNumber)]
-            .choose(&mut self.rng)
-            .unwrap();
-        self.told(format_args!("{class:?} is reported"));
-        self.handle(Event::Reported(Report {
-            at: self.now,
-            class,
-            code: Some(131_042),
-        }));
+        self.told(format_args!("a doubt is reported"));
+        self.handle(Event::Reported);
     }
 
     fn arrive(&mut self) {

@@ -306,7 +306,7 @@ async fn the_flow_hears_of_a_reply_that_an_operator_hands_off() {
     ledger.delete_feedback(&tokens).await.unwrap();
     let ended = ledger.end(&["a", "b", "c", "d"], End::HandOff, time(NOW));
     assert_eq!(ended.await.unwrap().into_iter().collect::<Vec<_>>(), ["d"]);
-    let [ended] = &ledger.feedback(owner, 10).await.unwrap()[..] else {
+    let [ended] = &ledger.feedback(owner, 10, NOW).await.unwrap()[..] else {
         panic!("one result");
     };
     let (class, _) = crate::feedback::input(ended).unwrap();
@@ -337,7 +337,7 @@ async fn a_retry_deletes_a_result_that_is_not_published_and_a_late_failure() {
     let batch = ledger_of_four(&scratch).await;
     let owner = Uuid::from_u128(1);
     ledger.acquire(owner, LEASE, &[]).await.unwrap();
-    assert_eq!(ledger.feedback(owner, 10).await.unwrap().len(), 1);
+    assert_eq!(ledger.feedback(owner, 10, NOW).await.unwrap().len(), 1);
     let late = "UPDATE whatsapp_replies SET late_failure = 131026 WHERE reply_id = 'a'";
     sqlx::query(late).execute(&scratch.pool).await.unwrap();
     let record = ReplyRecord {
@@ -345,7 +345,7 @@ async fn a_retry_deletes_a_result_that_is_not_published_and_a_late_failure() {
         value: batch[0].record.value.to_vec(),
     };
     assert!(ledger.reopen("a", &record, time(NOW)).await.unwrap());
-    assert!(ledger.feedback(owner, 10).await.unwrap().is_empty());
+    assert!(ledger.feedback(owner, 10, NOW).await.unwrap().is_empty());
     let filter = ReplyFilter {
         reply_ids: vec!["a".into()],
         ..ReplyFilter::default()
