@@ -1,7 +1,5 @@
 //! Applies the news that a reply did not reach the lead.
 
-use leadstream_schemas::UndeliveredClass;
-
 use super::Turn;
 use crate::flow::turn_input::Undelivered;
 use crate::flow::undelivered::Reaction;
@@ -24,11 +22,8 @@ impl Turn<'_> {
             && conversation.is_last_question(undelivered.asked_at)
         {
             conversation.suspend(state);
-            // A closed window says nothing against the template of `timers.reengage`.
-            if state != COLD || undelivered.class != UndeliveredClass::WindowClosed {
-                // The bot waits for no answer, so no timer counts.
-                conversation.internal.waiting_since = None;
-            }
+            // The bot waits for no answer, so no timer counts.
+            conversation.internal.waiting_since = None;
         }
     }
 }
