@@ -31,13 +31,14 @@ pub(crate) use profile::Profile;
 pub use stored::StoredError;
 
 use leadstream_schemas::{LeadId, Platform, Revision, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::flow::{MERGED, TurnInput};
 use crate::flows::Flows;
+use crate::trailing_defaults::omit_trailing_defaults;
 
 /// Everything that the engine keeps of one lead.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Lead {
     pub journal: Journal,
     /// The count of the lead's events.
@@ -69,6 +70,16 @@ pub struct Lead {
     #[serde(default)]
     pub jid: Option<String>,
 }
+
+omit_trailing_defaults!(Lead {
+    journal, revision, identities, profile_name, platform, number, first_seen;
+    merged_into: None,
+    merged: Vec::new(),
+    pending_merges: Vec::new(),
+    timer_due_at: None,
+    erased_until: None,
+    jid: None,
+});
 
 impl Lead {
     #[must_use]

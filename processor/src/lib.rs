@@ -22,6 +22,7 @@ mod service;
 mod settings;
 pub mod simulator;
 mod store;
+mod trailing_defaults;
 mod worker;
 mod yaml;
 

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{COLD, Flow, HUMAN_HANDOFF, OPTED_OUT, Progress, Referral, START};
+use crate::trailing_defaults::omit_trailing_defaults;
 
 /// The result of folding a lead's inputs. Stored as a MessagePack array: add fields only at the
 /// end, with a default.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Conversation {
     /// The version that the conversation follows to its end.
     pub flow: FlowRef,
@@ -57,7 +58,7 @@ pub struct StatedConsent {
 
 /// The part of a conversation that events and reports do not show. Stored as a MessagePack array:
 /// add fields only at the end, with a default.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct InternalState {
     /// The number of messages in a row that were no answer to the open question.
@@ -115,6 +116,26 @@ pub struct LastText {
     /// The field that the text filled, if the question takes any text.
     pub field: Option<String>,
 }
+
+omit_trailing_defaults!(Conversation {
+    flow, state, score, is_completed, data, internal;
+    assignee: None,
+    referral: None,
+    first_message: None,
+    assigned_at: None,
+    consent: None,
+});
+
+omit_trailing_defaults!(InternalState {
+    tries, resume_step, last_message_at, waiting_since, nudged, takeover_at, last_text;
+    assignment_hash: None,
+    progress: Progress::default(),
+    repeated: None,
+    return_to: None,
+    skipped: Vec::new(),
+    given_up: Vec::new(),
+    reengaged: false,
+});
 
 impl InternalState {
     /// Begins to wait for an answer.

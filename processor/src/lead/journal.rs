@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::input::{Input, OrderKey};
 use crate::flow::{self, Conversation, Fired, Flow, Receipt, RejectReason, START, Step, TurnInput};
 use crate::flows::{Flows, Origin};
+use crate::trailing_defaults::omit_trailing_defaults;
 
 pub use entry::{Arrival, Entry, Source};
 pub use join::Joined;
@@ -35,7 +36,7 @@ struct Evicted {
     sent_at: Timestamp,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct Journal {
     /// The conversation before the first entry; none before the lead's first input.
     base: Option<Conversation>,
@@ -52,6 +53,12 @@ pub struct Journal {
     #[serde(default)]
     amendments: Vec<Entry>,
 }
+
+omit_trailing_defaults!(Journal {
+    base, entries, current, evicted, last_prompt;
+    passed: None,
+    amendments: Vec::new(),
+});
 
 /// A conversation that an input changed.
 #[derive(Clone, Debug, PartialEq)]

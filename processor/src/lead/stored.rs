@@ -1,5 +1,7 @@
 //! Encodes leads: one byte of format version, then MessagePack with structs as arrays. Fields are
-//! only ever added at the end, with a default, so a newer version can read an older row.
+//! only ever added at the end, with a default, so a newer version can read an older row. Fields at the
+//! end that have their default are not written
+//! ([`omit_trailing_defaults`](crate::trailing_defaults::omit_trailing_defaults)).
 
 use super::Lead;
 

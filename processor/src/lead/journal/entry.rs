@@ -8,9 +8,10 @@ use crate::flow::{Conversation, Receipt, Referral, Step, TurnInput};
 use crate::flows::{Flows, Origin};
 use crate::lead::amend::Amendment;
 use crate::lead::input::OrderKey;
+use crate::trailing_defaults::omit_trailing_defaults;
 
 /// One input of the journal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Entry {
     pub order: OrderKey,
     pub sent_at: Timestamp,
@@ -34,6 +35,16 @@ pub struct Entry {
     #[serde(default = "yes")]
     pub has_forms: bool,
 }
+
+omit_trailing_defaults!(Entry {
+    order, sent_at, answer;
+    amends: None,
+    arrival: None,
+    source: None,
+    can_reply: true,
+    referral: None,
+    has_forms: true,
+});
 
 const fn yes() -> bool {
     true
