@@ -43,9 +43,9 @@ pub struct Origin<'a> {
 /// The published versions with the times from which they are in effect. Never empty.
 #[derive(Debug)]
 pub struct Flows {
-    versions: BTreeMap<(String, u32), Flow>,
+    versions: BTreeMap<FlowRef, Flow>,
     /// The version for every time before the other versions.
-    first: (String, u32),
+    first: FlowRef,
     /// The time from which `first` is withdrawn.
     first_until: Option<Timestamp>,
     /// The versions by time, ascending.
@@ -57,7 +57,7 @@ pub struct Flows {
 struct ActiveVersion {
     from: Timestamp,
     until: Option<Timestamp>,
-    key: (String, u32),
+    key: FlowRef,
 }
 
 impl ActiveVersion {
@@ -96,23 +96,19 @@ impl Flows {
     }
 
     fn of(first: Flow, later: Vec<(Timestamp, Option<Timestamp>, Flow)>) -> Self {
-        let key = |flow: &Flow| {
-            let reference = flow.reference();
-            (reference.name, reference.version)
-        };
-        let first_key = key(&first);
+        let first_key = first.reference();
         let mut timeline: Vec<ActiveVersion> = later
             .iter()
             .map(|(from, until, flow)| ActiveVersion {
                 from: *from,
                 until: *until,
-                key: key(flow),
+                key: flow.reference(),
             })
             .collect();
         timeline.sort_by(|a, b| (a.from, &a.key).cmp(&(b.from, &b.key)));
         let mut versions: BTreeMap<_, _> = later
             .into_iter()
-            .map(|(_, _, flow)| (key(&flow), flow))
+            .map(|(_, _, flow)| (flow.reference(), flow))
             .collect();
         versions.insert(first_key.clone(), first);
         Self {
@@ -126,8 +122,7 @@ impl Flows {
 
     #[must_use]
     pub fn get(&self, reference: &FlowRef) -> Option<&Flow> {
-        self.versions
-            .get(&(reference.name.clone(), reference.version))
+        self.versions.get(reference)
     }
 
     /// Returns whether a business number or an ad can choose a flow.
@@ -147,10 +142,10 @@ impl Flows {
     pub fn field_types(&self) -> BTreeMap<String, Vec<FieldType>> {
         let mut types: BTreeMap<String, Vec<FieldType>> = BTreeMap::new();
         let mut seen = BTreeSet::new();
-        for ((flow, _), version) in self.versions.iter().rev() {
+        for (FlowRef { name, .. }, version) in self.versions.iter().rev() {
             for (field, of_field) in version.field_types() {
                 let known = types.entry(field.clone()).or_default();
-                if seen.insert((flow, field)) && !known.contains(of_field) {
+                if seen.insert((name, field)) && !known.contains(of_field) {
                     known.push(of_field.clone());
                 }
             }
@@ -161,13 +156,13 @@ impl Flows {
     /// Returns the version of the flow `name` that is in effect at `at`.
     #[must_use]
     pub fn newest(&self, name: &str, at: Timestamp) -> Option<&Flow> {
-        let of_it = |version: &&ActiveVersion| version.key.0 == name && version.holds(at);
+        let of_it = |version: &&ActiveVersion| version.key.name == name && version.holds(at);
         let later = self.timeline.iter().rfind(of_it).map(|held| &held.key);
-        let first = self.first_at(at).filter(|first| first.0 == name);
+        let first = self.first_at(at).filter(|first| first.name == name);
         self.versions.get(later.or(first)?)
     }
 
-    fn first_at(&self, at: Timestamp) -> Option<&(String, u32)> {
+    fn first_at(&self, at: Timestamp) -> Option<&FlowRef> {
         let is_held = self.first_until.is_none_or(|until| at < until);
         is_held.then_some(&self.first)
     }
@@ -179,7 +174,7 @@ impl Flows {
         let held = self.timeline.iter().rev().filter(move |it| it.holds(at));
         held.map(|held| &held.key)
             .chain(self.first_at(at))
-            .filter(move |key| seen.insert(key.0.as_str()))
+            .filter(move |key| seen.insert(key.name.as_str()))
             .filter_map(|key| self.versions.get(key))
     }
 

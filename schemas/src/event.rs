@@ -125,7 +125,9 @@ pub enum SyncPriority {
 }
 
 /// The version of the flow that the conversation follows.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 pub struct FlowRef {
     pub name: String,
     pub version: u32,

@@ -11,7 +11,7 @@ mod message;
 mod result;
 mod timers;
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 
 use leadstream_kafka::partitioner::partition_of;
 use leadstream_kafka::{Outgoing, Record};
@@ -80,6 +80,8 @@ enum Place {
 #[derive(Default)]
 struct BatchFold {
     loaded: LoadedState,
+    /// The leads that have changed so far, by lead id.
+    changed: HashMap<LeadId, Box<LeadUpdate>>,
     result: BatchResult,
     /// The records that the current step publishes.
     outgoing: Vec<Outgoing>,
@@ -94,7 +96,7 @@ impl BatchFold {
 
     fn put_back(&mut self, lead_id: LeadId, lead: Box<LeadUpdate>, is_changed: bool) {
         if is_changed {
-            self.result.leads.insert(lead_id, lead);
+            self.changed.insert(lead_id, lead);
         } else if !lead.created {
             self.loaded.leads.insert(lead_id, lead.lead);
         }
@@ -143,9 +145,10 @@ pub(crate) fn fold(
         progress.poison.push(poison);
         progress.outgoing.append(&mut batch.outgoing);
     }
-    for changed in batch.result.leads.values_mut() {
+    for changed in batch.changed.values_mut() {
         timers::finish(changed, rules)?;
     }
+    batch.result.leads = batch.changed.into_iter().collect();
     Ok(batch.result)
 }
 
@@ -187,7 +190,7 @@ fn fold_one(
             return Ok(false);
         }
     };
-    let before = batch.result.leads.remove(&lead_id);
+    let before = batch.changed.remove(&lead_id);
     let changed_before = before.is_some();
     let mut found = before.or_else(|| {
         let lead = batch.loaded.leads.remove(&lead_id)?;

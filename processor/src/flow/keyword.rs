@@ -7,8 +7,7 @@ mod skip;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
-
+use foldhash::HashSet;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
 use unicode_properties::UnicodeEmoji;
@@ -119,15 +118,24 @@ fn as_written(text: &str) -> String {
 /// Returns whether `text` as a whole is one of `keys`. Does not allocate; most texts are excluded by
 /// their first two letters.
 fn is_one_of(keys: &[String], text: &str) -> bool {
-    let mut said = words(text);
-    let Some(first) = said.next() else {
+    let begins = beginning(text);
+    if begins == [None; 2] {
         return !text.is_empty() && keys.contains(&as_written(text));
-    };
-    let second = said.find(|c| *c != ' ');
+    }
     keys.iter().any(|key| {
-        let mut letters = key.chars();
-        letters.next() == Some(first) && letters.find(|c| *c != ' ') == second && is_same(key, text)
+        let mut letters = key.chars().filter(|&c| c != ' ');
+        [letters.next(), letters.next()] == begins && is_same(key, text)
     })
+}
+
+/// Returns the first two of the [`letters`] of `text`.
+fn beginning(text: &str) -> [Option<char>; 2] {
+    if text.is_ascii() {
+        let mut letters = text.bytes().filter(u8::is_ascii_alphanumeric);
+        return [(); 2].map(|()| letters.next().map(|c| c.to_ascii_lowercase().into()));
+    }
+    let mut letters = letters(text);
+    [letters.next(), letters.next()]
 }
 
 /// Returns whether `text` has the letters of `key`. It may be parted only between the words of `key`

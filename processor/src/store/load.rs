@@ -1,6 +1,6 @@
 //! Loads leads, identities and evicted ids.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use leadstream_schemas::{Account, Identity, LeadId, Revision, Timestamp};

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::HashSet;
 use leadstream_schemas::{Identity, LeadId, Partition};
 
 use crate::engine::batch::{Decoded, DedupId, Evicted, Keyed, LoadedState};
@@ -58,7 +59,7 @@ async fn load_own(
     known: &mut LoadedState,
     batch: &[Decoded],
 ) -> Result<(), StoreError> {
-    let mut missing: BTreeSet<&Identity> = BTreeSet::new();
+    let mut missing: HashSet<&Identity> = HashSet::default();
     for (partition, own, _) in inputs(batch) {
         if known.leads.contains_key(own.as_str()) || missing.contains(own) {
             continue;

@@ -108,8 +108,8 @@ fn after(folded: &BatchResult) -> LoadedState {
             .map(|(id, changed)| (id.clone(), changed.lead.clone()))
             .collect(),
         identities: folded.identities.clone().into_iter().collect(),
-        evicted: HashSet::new(),
-        erased: HashMap::new(),
+        evicted: HashSet::default(),
+        erased: HashMap::default(),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Derives the words for thousands, millions and the like in the languages of CLDR: "tusind", "χιλιάδες", "triệu".
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::HashMap;
 use icu_decimal::CompactDecimalFormatter;
 use icu_locale_core::Locale;
 use unicode_normalization::UnicodeNormalization;

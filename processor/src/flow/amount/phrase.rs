@@ -1,7 +1,8 @@
 //! Replaces phrases around an amount by one word, or by nothing.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
+
+use foldhash::HashMap;
 
 use super::letters::stands_alone;
 
@@ -46,7 +47,7 @@ fn is_within_word(c: Option<char>) -> bool {
 
 /// The phrases by their first character, the longest first.
 static BY_FIRST: LazyLock<HashMap<char, Vec<Phrase>>> = LazyLock::new(|| {
-    let mut by_first: HashMap<char, Vec<Phrase>> = HashMap::new();
+    let mut by_first: HashMap<char, Vec<Phrase>> = HashMap::default();
     for (instead, phrases) in PHRASES {
         for phrase in phrases.split(", ") {
             for first in phrase.chars().take(1) {

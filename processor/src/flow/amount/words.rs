@@ -3,8 +3,9 @@
 
 mod lists;
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
+
+use foldhash::HashMap;
 
 use super::compact;
 use super::currency::CURRENCIES;
@@ -149,13 +150,13 @@ pub(super) fn is_no_filler_after(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use foldhash::HashSet;
 
     use super::*;
 
     #[test]
     fn each_word_is_listed_once_as_messages_are_read() {
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::default();
         let lists = MEANINGS.iter().map(|(_, words)| *words);
         let words = lists.chain(CURRENCIES.iter().map(|(_, words)| *words));
         for word in words.flat_map(str::split_whitespace) {

@@ -1,8 +1,9 @@
 //! The usual spelling of a word with stretched letters, or with letters of another script that look
 //! alike: "stoppp", or "stop" in Cyrillic letters.
 
-use std::collections::HashSet;
 use std::iter::repeat_n;
+
+use foldhash::HashSet;
 
 /// A letter so often in a row is stretched: few words have three.
 const LEAST_STRETCHED: usize = 3;

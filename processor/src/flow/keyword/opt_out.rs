@@ -4,7 +4,7 @@
 mod phrases;
 mod words;
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 
 use super::{Spoken, in_languages, key, spaced};
 use phrases::OPT_OUTS;

@@ -3,7 +3,7 @@
 
 mod words;
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::{Spoken, contains, is_one_of, key, spaced};
 use words::{CALLS, PHRASES, REFUSALS, VOCABULARIES};

@@ -2,9 +2,9 @@
 
 mod place;
 
-use std::collections::HashSet;
 use std::sync::LazyLock;
 
+use foldhash::HashSet;
 use strsim::osa_distance;
 
 use super::plain::plain;

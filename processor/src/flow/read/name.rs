@@ -4,9 +4,9 @@
 mod introduction;
 mod words;
 
-use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
+use foldhash::{HashMap, HashSet};
 use regex::Regex;
 use unicode_properties::UnicodeEmoji;
 
@@ -52,7 +52,7 @@ static LISTS: LazyLock<Lists> = LazyLock::new(|| {
         text.split(by).map(|it| folded(it.trim())).collect()
     };
     let set = |text: &str, by: char| -> HashSet<String> { list(text, by).into_iter().collect() };
-    let mut openings: HashMap<String, Vec<String>> = HashMap::new();
+    let mut openings: HashMap<String, Vec<String>> = HashMap::default();
     for opening in list(words::OPENINGS, ',') {
         let first = opening.split(' ').next().unwrap_or_default().to_owned();
         openings.entry(first).or_default().push(opening);

@@ -204,8 +204,8 @@ fn a_lead_that_became_the_erased_one_goes_at_its_own_home() {
     let mut closed = first.leads["491700"].lead.clone();
     closed.close(&"491700".into());
     let known = LoadedState {
-        leads: HashMap::from([("DE.7".into(), closed)]),
-        identities: HashMap::from([("DE.7".into(), "DE.7".into())]),
+        leads: [("DE.7".into(), closed)].into_iter().collect(),
+        identities: [("DE.7".into(), "DE.7".into())].into_iter().collect(),
         ..LoadedState::default()
     };
     let record = Record {

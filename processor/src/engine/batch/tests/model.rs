@@ -11,8 +11,9 @@
 //! `MODEL_CASES` says how many cases are drawn, `MODEL_SEED` repeats a run.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use foldhash::{HashMap, HashSet};
 use leadstream_kafka::partitioner::partition_of;
 use leadstream_kafka::{Outgoing, Record};
 use leadstream_schemas::codec::{decode, encode};
@@ -337,7 +338,7 @@ fn case(
 
 /// Checks that the events explain every step, and that no cause has two replies.
 fn explained(world: &World<'_>) -> Result<(), TestCaseError> {
-    let mut last: HashMap<&str, &LeadEvent> = HashMap::new();
+    let mut last: HashMap<&str, &LeadEvent> = HashMap::default();
     for event in &world.events {
         let data = &event.data;
         let before = last

@@ -180,7 +180,7 @@ fn messages_under_both_notations_are_one_conversation_and_answered_as_they_came(
             .keys()
             .map(Identity::as_str)
             .collect();
-        assert_eq!(ids, HashSet::from([one, other]));
+        assert_eq!(ids, [one, other].into_iter().collect());
     }
 }
 

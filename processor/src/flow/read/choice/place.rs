@@ -1,7 +1,8 @@
 //! Reads the place of an option in its list: "2", "two", "the second", "the last one".
 
-use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
+
+use foldhash::{HashMap, HashSet};
 
 use super::key;
 
@@ -28,7 +29,7 @@ type Named = Vec<(&'static [&'static str], Place)>;
 
 /// The places by the word, as [`key`] returns it.
 static PLACES: LazyLock<HashMap<String, Named>> = LazyLock::new(|| {
-    let mut all: HashMap<String, Named> = HashMap::new();
+    let mut all: HashMap<String, Named> = HashMap::default();
     for words in WORDS {
         let numbered = |list: &'static str| list.split(',').zip((1..).map(Place::Number));
         let last = words.last.split(',').map(|forms| (forms, Place::Last));

@@ -1,9 +1,9 @@
 //! Reads a weekday without its date: "Monday", "next Friday".
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
+use foldhash::HashMap;
 
 use super::super::calendar::{self, Name};
 use super::super::plain::{folded, plain, words};
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn no_word_has_two_meanings() {
-        let mut seen = HashMap::new();
+        let mut seen = HashMap::default();
         for (which, listed) in WHICH {
             for phrase in listed.split(',') {
                 let key = words(&plain(phrase))

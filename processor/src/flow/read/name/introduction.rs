@@ -1,7 +1,8 @@
 //! Finds the name in a sentence that introduces a person: "My name is Ana".
 
-use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
+
+use foldhash::{HashMap, HashSet};
 
 use super::super::plain::folded;
 use super::words::{
@@ -11,7 +12,7 @@ use super::words::{
 
 /// The introductions as folded words, by their first word; the longest come first.
 static BY_FIRST: LazyLock<HashMap<String, Vec<Vec<String>>>> = LazyLock::new(|| {
-    let mut all: HashMap<String, Vec<Vec<String>>> = HashMap::new();
+    let mut all: HashMap<String, Vec<Vec<String>>> = HashMap::default();
     for introduction in INTRODUCTIONS.split(',') {
         let words: Vec<String> = introduction.split_whitespace().map(folded).collect();
         if let Some(first) = words.first() {

@@ -1,9 +1,10 @@
 //! Lists words around a time of day.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::iter::successors;
 use std::sync::LazyLock;
 
+use foldhash::HashMap;
 use icu_datetime::fieldsets::T;
 use icu_datetime::input::Time;
 use icu_datetime::{DateTimeFormatterPreferences, NoCalendarFormatter};
@@ -214,7 +215,7 @@ const SIGNS: [&str; 22] = [
 ];
 
 static LEXICON: LazyLock<HashMap<String, Word>> = LazyLock::new(|| {
-    let mut lexicon = HashMap::new();
+    let mut lexicon = HashMap::default();
     let listed = LISTED.iter().map(|(word, listed)| (*word, *listed));
     let hours = HOURS
         .iter()
@@ -317,7 +318,7 @@ mod tests {
 
     #[test]
     fn no_word_has_two_meanings() {
-        let mut seen: HashMap<String, Word> = HashMap::new();
+        let mut seen: HashMap<String, Word> = HashMap::default();
         let listed = LISTED.iter().map(|(word, listed)| (*word, *listed));
         let hours = HOURS
             .iter()

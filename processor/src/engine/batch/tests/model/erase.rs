@@ -1,8 +1,9 @@
 //! Adds erasures to the model. An erasure reaches what was folded before it, so its extent depends
 //! on the delivery. The final state depends only on the inputs and the tombstones.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::{HashMap, HashSet};
 use leadstream_schemas::{
     Content, Identity, InputId, InputKind, LeadEvent, LeadId, LeadInput, Reply, Revision, Timestamp,
 };
@@ -74,7 +75,7 @@ impl World<'_> {
     /// omitted.
     pub(super) fn erasures(&self, in_memory: bool) -> HashMap<Identity, ErasureRecord> {
         if self.tombstones.by_hash.is_empty() {
-            return HashMap::new();
+            return HashMap::default();
         }
         let is_held = |id: &String| {
             let mut open = self.leads.iter().filter(|(_, it)| it.merged_into.is_none());
