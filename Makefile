@@ -12,7 +12,7 @@ PGBOUNCER := $(TARGET)/pgbouncer
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test model fuzz bench fault lint fmt no-sdk
+.PHONY: help setup run test model fuzz bench fault lint fmt deploy no-sdk
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,9 @@ lint: setup ## check format and lints
 fmt: ## format the code
 	cargo fmt --all
 
+deploy: $(TARGET)/deploy/complete ## check image, compose file, chart, alerts and dashboard
+	.ci/check-deploy
+
 $(VENV)/complete: tests/requirements.txt
 	rm -rf $(VENV)
 	python3 -m venv $(VENV)
@@ -63,6 +66,11 @@ $(TARGET)/promlint: tests/promlint/main.go tests/promlint/go.mod tests/promlint/
 # A machine without a connection to Debian tests without it.
 $(PGBOUNCER): tests/pgbouncer/build.sh
 	tests/pgbouncer/build.sh $(TARGET) || echo "PgBouncer was not built: no test runs behind it"
+
+# Everything by its checksum. Needs Go, npm and Linux on x86-64.
+$(TARGET)/deploy/complete: tests/deploy/install.py tests/deploy/requirements.txt tests/deploy/go.mod tests/deploy/go.sum $(wildcard tests/deploy/strimzi/*)
+	python3 tests/deploy/install.py $(TARGET)/deploy
+	touch $@
 
 $(TARGET)/sdk/complete: tests/sdk/package.json tests/sdk/package-lock.json
 	rm -rf $(TARGET)/sdk

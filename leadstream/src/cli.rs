@@ -12,7 +12,8 @@ use leadstream_service::{ConfigError, lifecycle};
 use tokio::runtime::Runtime;
 
 use crate::{
-    chat, crm, dead_letters, events, flow, lead, local_stack, migrate, recover, replies, topics, up,
+    chat, crm, dead_letters, events, flow, health, lead, local_stack, migrate, recover, replies,
+    topics, up,
 };
 
 /// Turns WhatsApp conversations into qualified leads in a CRM, on Kafka, committed to PostgreSQL.
@@ -52,6 +53,8 @@ enum Command {
     SinkWhatsapp(leadstream_sink_whatsapp::Args),
     /// Run the HTTP API for leads and commands
     Api(Box<leadstream_api::Args>),
+    /// Ask a service on this host whether it can work: the health check of a container
+    Health(health::Args),
     /// Migrate the database to this version's schema
     Migrate(migrate::Args),
     /// Fold the log again from PostgreSQL's offsets after a loss of data
@@ -169,6 +172,7 @@ impl Cli {
                     })
                     .await
                 }
+                Command::Health(args) => tool(async { health::run(&args) }).await,
                 Command::Migrate(args) => tool(migrate::run(args)).await,
                 Command::Recover(args) => tool(Box::pin(recover::run(*args))).await,
                 Command::Topics(args) => Box::pin(tool(topics::run(args))).await,

@@ -6,6 +6,7 @@ mod crm;
 mod dead_letters;
 mod events;
 mod flow;
+mod health;
 mod lead;
 mod local_stack;
 mod migrate;

@@ -4,6 +4,8 @@
 #![expect(clippy::print_stdout, reason = "the output of a command")]
 
 mod acl;
+#[cfg(test)]
+mod chart;
 mod grow;
 mod plan;
 

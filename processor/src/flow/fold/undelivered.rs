@@ -1,5 +1,7 @@
 //! Applies the news that a reply did not reach the lead.
 
+use leadstream_schemas::UndeliveredClass;
+
 use super::Turn;
 use crate::flow::turn_input::Undelivered;
 use crate::flow::undelivered::Reaction;
@@ -22,8 +24,11 @@ impl Turn<'_> {
             && conversation.is_last_question(undelivered.asked_at)
         {
             conversation.suspend(state);
-            // The bot waits for no answer, so no timer counts.
-            conversation.internal.waiting_since = None;
+            // A closed window says nothing against the template of `timers.reengage`.
+            if state != COLD || undelivered.class != UndeliveredClass::WindowClosed {
+                // The bot waits for no answer, so no timer counts.
+                conversation.internal.waiting_since = None;
+            }
         }
     }
 }

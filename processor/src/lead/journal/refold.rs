@@ -4,7 +4,7 @@ use leadstream_schemas::{InputId, ReplyContent};
 
 use super::amended::Amended;
 use super::{Change, Entry, FoldError, Journal, followed, hash, rejection_of};
-use crate::flow::{self, Conversation, RejectReason, TurnInput};
+use crate::flow::{self, COLD, Conversation, RejectReason, TurnInput};
 use crate::flows::Flows;
 
 /// The outcome of a refold.
@@ -15,8 +15,9 @@ pub(super) struct Refolded {
     pub(super) rejection: Option<RejectReason>,
 }
 
+/// Returns whether the bot waits for the answer to a question that reached the lead.
 fn waits(conversation: Option<&Conversation>) -> bool {
-    conversation.is_some_and(|it| it.internal.waiting_since.is_some())
+    conversation.is_some_and(|it| it.internal.waiting_since.is_some() && it.state != COLD)
 }
 
 fn is_opted_out(conversation: Option<&Conversation>) -> bool {

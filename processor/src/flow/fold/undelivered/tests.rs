@@ -129,6 +129,37 @@ fn the_nudge_asks_the_same_question() {
 }
 
 #[test]
+fn only_a_lead_whose_window_closed_still_gets_the_template_of_reengage() {
+    let reengage = "timers: {reengage: {after: 72h, template: still_there}}
+templates:
+  still_there: {category: utility}
+messages:\n";
+    let text = DEFAULT_FLOW.replacen("messages:\n", reengage, 1);
+    for class in UndeliveredClass::ALL {
+        let cold = format!("undelivered: {{ {}: cold }}", class.as_str());
+        if class == UndeliveredClass::HandedOff {
+            continue;
+        }
+        let flow = Flow::parse("default", &format!("{text}\n{cold}")).unwrap();
+        let mut lost = lose(&flow, &asked(&flow), class, 0);
+        assert_eq!(lost.state, COLD, "{class:?}");
+        // The same news once more changes nothing.
+        assert_eq!(lose(&flow, &lost, class, 0), lost, "{class:?}");
+        let fired = fire_due_timers(&flow, &mut lost, at(1_000 * HOUR));
+        let due: Vec<_> = fired
+            .iter()
+            .map(|it| (it.due, it.prompt.is_some()))
+            .collect();
+        let expected: &[_] = match class {
+            UndeliveredClass::WindowClosed => &[(at(72 * HOUR), true)],
+            _ => &[],
+        };
+        assert_eq!(due, expected, "{class:?}");
+        assert_eq!(lost.state, COLD, "{class:?}");
+    }
+}
+
+#[test]
 fn a_message_of_the_lead_goes_on_where_the_flow_was() {
     let flow = flow("");
     let answered = say(&flow, &asked(&flow), 10_000, "John Doe");
