@@ -535,11 +535,10 @@ fn fail(row: &mut Row, message: &String, code: i64, now: Timestamp) -> bool {
     }
     match row.open.state {
         Waiting => {}
+        // The other message may have arrived.
+        Unknown if row.attempts.unknown > 1 => {}
         Sending => row.late_failure = Some(code),
         Accepted | Held | Sent | Unknown => {
-            if row.open.state == Unknown && row.attempts.unknown > 1 {
-                return false;
-            }
             row.provider_id = None;
             row.class = None;
             row.accepted_at = None;

@@ -155,8 +155,9 @@ s AS (
         WHEN NOT is_same_number THEN NULL
         WHEN failure IS NOT NULL THEN CASE
             WHEN has_failed OR is_other THEN NULL
-            WHEN before IN ('waiting', 'sending') THEN before
-            WHEN before IN ('accepted', 'held', 'sent') OR before = 'unknown' AND unknown_outcomes <= 1
+            WHEN before IN ('waiting', 'sending') OR before = 'unknown' AND unknown_outcomes > 1
+                THEN before
+            WHEN before IN ('accepted', 'held', 'sent', 'unknown')
                 THEN CASE WHEN is_kept THEN 'waiting' ELSE 'failed' END END
         WHEN before IN ('superseded', 'withdrawn', 'expired', 'handed_off')
             THEN CASE WHEN seen_at IS NULL THEN before END
@@ -168,10 +169,10 @@ s AS (
 changed AS (
     UPDATE whatsapp_replies AS r SET
         state = state_after,
-        queued = state_after IN ('waiting', 'sending'),
+        queued = state_after IN ('waiting', 'sending', 'unknown'),
         due_at = CASE WHEN state_after = 'waiting' AND before <> 'waiting' THEN $1 ELSE r.due_at END,
         late_failure = CASE WHEN failure IS NULL OR state_after = 'failed' THEN NULL
-            WHEN before = 'waiting' THEN r.late_failure ELSE failure END,
+            WHEN before = 'waiting' OR state_after = 'unknown' THEN r.late_failure ELSE failure END,
         failed_messages = CASE WHEN failure IS NULL THEN r.failed_messages
             ELSE array_append(r.failed_messages, message_id) END,
         provider_id = CASE WHEN failure IS NULL THEN COALESCE(r.provider_id, message_id)
@@ -187,8 +188,10 @@ changed AS (
         reason = CASE WHEN state_after = 'failed' THEN 'a status failed came too late to send it again'
             WHEN state_after = before THEN r.reason END,
         class = CASE WHEN state_after = before THEN r.class END,
-        record_key = CASE WHEN state_after IN ('waiting', 'sending', 'sent') THEN r.record_key END,
-        record_value = CASE WHEN state_after IN ('waiting', 'sending', 'sent') THEN r.record_value END,
+        record_key = CASE WHEN state_after IN ('waiting', 'sending', 'unknown', 'sent')
+            THEN r.record_key END,
+        record_value = CASE WHEN state_after IN ('waiting', 'sending', 'unknown', 'sent')
+            THEN r.record_value END,
         late_record = CASE WHEN state_after = 'sent' THEN r.late_record END,
         updated_at = $1
     FROM s

@@ -6,16 +6,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use leadstream_schemas::reply::{WithdrawReason, WithdrawScope};
-use leadstream_schemas::{ReplyContent, ReplyKind, Revision};
+use leadstream_schemas::{LeadId, ReplyContent, ReplyKind, Revision};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng as _, SeedableRng};
 
 use super::*;
 use crate::consume::plan::Arrival;
+use crate::pacing::{PAIR_WINDOW, PastAttempts};
 
 const LEADS: [&str; 3] = ["ann", "bea", "cid"];
 const STEPS: usize = 60;
+/// The lead to which a former owner of the number wrote a lot.
+const BUSY: &str = LEADS[0];
+/// Attempts to one lead that may be made in [`PAIR_WINDOW`].
+const PAIR_LIMIT: usize = 45;
+/// The time in which the requests of a number with a low rate are counted.
+const PACED: Duration = Duration::from_secs(1);
 
 /// An action that was begun and not carried out.
 enum Job {
@@ -37,6 +44,12 @@ struct World {
     jobs: Vec<Job>,
     now: Timestamp,
     policy: UnknownPolicy,
+    /// Messages per second of the number.
+    throughput: u32,
+    /// The attempts of a former owner.
+    past: Vec<PastAttempts>,
+    /// When requests began, and to which lead.
+    begun: Vec<(Timestamp, LeadId)>,
     /// Whether all statuses are read before a time counts as passed. Otherwise some never come.
     statuses_in_time: bool,
     /// Statuses that WhatsApp has posted, and whether each was read.
@@ -53,9 +66,10 @@ struct World {
     story: String,
 }
 
-fn two_at_a_time(policy: UnknownPolicy) -> Settings {
+fn two_at_a_time(policy: UnknownPolicy, throughput: u32) -> Settings {
     let mut settings = settings();
     settings.limits.concurrency = 2;
+    settings.limits.throughput = Some(throughput);
     settings.policy = policy;
     settings
 }
@@ -70,15 +84,28 @@ impl World {
             UnknownPolicy::Drop,
         ];
         let policy = *policies.choose(&mut rng).unwrap();
+        let throughput = *[1, 2, 100_000, 100_000].choose(&mut rng).unwrap();
+        let mut past = Vec::new();
+        if rng.random_bool(0.3) {
+            past.push((BUSY.into(), NOW, rng.random_range(40..=45)));
+        }
+        let inherited = Inherited {
+            attempts: past.clone(),
+            ..Inherited::default()
+        };
+        let settings = two_at_a_time(policy, throughput);
         Self {
             policy,
+            throughput,
+            past,
+            begun: Vec::new(),
             statuses_in_time: rng.random_bool(0.5),
             statuses: Vec::new(),
             reached: BTreeMap::new(),
             rng,
             ledger: MemoryLedger::default(),
             log: Vec::new(),
-            dispatcher: Dispatcher::new(two_at_a_time(policy), Inherited::default(), NOW),
+            dispatcher: Dispatcher::new(settings, inherited, NOW),
             process: Uuid::from_u128(1),
             jobs: Vec::new(),
             now: NOW,
@@ -102,6 +129,7 @@ impl World {
                     // A paused number sends a probe, and nothing beside it.
                     let (paused, sending) = (self.dispatcher.paused(), self.dispatcher.sending());
                     assert!(paused.is_none() || sending == 1, "{}", self.story);
+                    self.begins(token);
                     self.jobs.push(Job::Request(token));
                 }
                 Effect::DeadLetter(token, _) => self.jobs.push(Job::DeadLetter(token)),
@@ -112,6 +140,40 @@ impl World {
             }
         }
         assert!(self.dispatcher.sending() <= 2, "{}", self.story);
+    }
+
+    /// Checks that a request keeps to the pace of its lead and of its number.
+    fn begins(&mut self, token: Uuid) {
+        let lead = self.ledger.rows[&token].open.lead_id.clone();
+        let within = |at: Timestamp, time| after(at, time) > self.now;
+        let past = self
+            .past
+            .iter()
+            .filter(|(of, at, _)| *of == lead && within(*at, PAIR_WINDOW));
+        let past: u32 = past.map(|(.., count)| count).sum();
+        self.begun.push((self.now, lead));
+        let (at, lead) = self.begun.last().unwrap();
+        let of_lead = self
+            .begun
+            .iter()
+            .filter(|(begun, of)| of == lead && within(*begun, PAIR_WINDOW));
+        let of_lead = of_lead.count() + usize::try_from(past).unwrap();
+        assert!(
+            of_lead <= PAIR_LIMIT,
+            "{of_lead} attempts to {lead:?}: {}",
+            self.story
+        );
+        let recent = self.begun.iter().filter(|(begun, _)| within(*begun, PACED));
+        // A probe does not wait for the bucket.
+        let (recent, most) = (
+            recent.count(),
+            usize::try_from(self.throughput).unwrap() + 1,
+        );
+        assert!(
+            recent <= most,
+            "{recent} requests until {at:?}: {}",
+            self.story
+        );
     }
 
     fn step(&mut self) {
@@ -224,11 +286,13 @@ impl World {
         self.now = after(self.now, Duration::from_secs(20));
         let until = after(self.now, Duration::from_secs(60));
         self.ledger.take_over("501", self.process, until, self.now);
+        let attempts = self.ledger.past_attempts("501", self.now);
         let inherited = Inherited {
             number_state: self.number_state.clone(),
-            attempts: self.ledger.past_attempts("501", self.now),
+            attempts: self.past.iter().cloned().chain(attempts).collect(),
         };
-        self.dispatcher = Dispatcher::new(two_at_a_time(self.policy), inherited, self.now);
+        let settings = two_at_a_time(self.policy, self.throughput);
+        self.dispatcher = Dispatcher::new(settings, inherited, self.now);
         let paused = self.dispatcher.paused().is_some();
         assert_eq!(paused, self.number_state.pause.is_some(), "{}", self.story);
         self.handle(Event::Written);
@@ -439,7 +503,9 @@ impl World {
             }
             // The claims until something is due find nothing.
             let due = self.ledger.next_due("501", self.now);
-            self.now = due.unwrap_or(after(self.now, Duration::from_secs(10)));
+            let due = due.unwrap_or(after(self.now, Duration::from_secs(10)));
+            // A number with a low rate claims what is due later.
+            self.now = self.dispatcher.next().map_or(due, |next| next.max(due));
             self.handle(Event::Tick);
         }
         panic!("replies wait for ever: {}", self.story);
