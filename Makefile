@@ -12,7 +12,7 @@ PGBOUNCER := $(TARGET)/pgbouncer
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test model fuzz bench fault lint fmt deploy no-sdk
+.PHONY: help setup run test model fuzz bench fault soak lint fmt deploy no-sdk
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ bench: setup ## measure throughput and latency (ARGS=--help)
 
 fault: setup ## kill, stop and cut off everything while leads write (ARGS=seconds, 300 by default)
 	FAULT_SECONDS=$(or $(ARGS),300) cargo test --package leadstream --test fault
+
+soak: setup ## refuse a WhatsApp number for ARGS seconds (600 by default), with 10,000 leads
+	SOAK_SECONDS=$(or $(ARGS),600) SOAK_LEADS=10000 cargo test --package leadstream --test e2e a_refused_number -- --nocapture
 
 lint: setup ## check format and lints
 	cargo fmt --all --check

@@ -31,6 +31,7 @@ mod pooler;
 mod privacy;
 mod readme;
 mod recover;
+mod refused_number;
 mod replicas;
 mod reports;
 mod resting_state;
@@ -83,6 +84,7 @@ const TESTS: &[(&str, Test)] = tests![
     timers::timers_change_silent_leads_without_a_scan_of_a_million_waiting_ones,
     timers::three_messages_in_a_second_get_one_reply,
     undelivered::a_question_that_does_not_arrive_changes_its_lead_as_the_flow_says,
+    refused_number::a_refused_number_delays_no_other_and_then_sends_the_current_prompts,
     templates::templates_reach_leads_outside_the_window,
     poison::poison_becomes_dead_letters_and_an_unknown_kind_halts_the_partition,
     poison::a_topic_full_of_poison_halts_only_its_partition_until_an_operator_resumes_it,
