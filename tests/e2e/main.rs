@@ -14,6 +14,7 @@ mod crm;
 mod crm_features;
 mod database_refusals;
 mod erasure;
+mod error_codes;
 mod evicted_inputs;
 mod exactness;
 mod files;
@@ -84,6 +85,7 @@ const TESTS: &[(&str, Test)] = tests![
     timers::timers_change_silent_leads_without_a_scan_of_a_million_waiting_ones,
     timers::three_messages_in_a_second_get_one_reply,
     undelivered::a_question_that_does_not_arrive_changes_its_lead_as_the_flow_says,
+    error_codes::each_code_of_whatsapp_ends_or_delays_its_reply_as_the_table_says,
     refused_number::a_refused_number_delays_no_other_and_then_sends_the_current_prompts,
     templates::templates_reach_leads_outside_the_window,
     poison::poison_becomes_dead_letters_and_an_unknown_kind_halts_the_partition,
