@@ -42,6 +42,11 @@ const OBJECT: &str = "whatsapp_business_account";
 pub struct Numbers(BTreeSet<String>);
 
 impl Numbers {
+    /// Returns the numbers that are set.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// Returns whether the number is ours. A signature proves the app, not the number.
     fn ours(&self, number: &str) -> bool {
         self.0.is_empty() || self.0.contains(number)

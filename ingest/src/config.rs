@@ -16,10 +16,11 @@ const WASENDER_SECRET: &str = "WASENDER_WEBHOOK_SECRET";
 const EXAMPLE: &str = "0123456789abcdef0123456789abcdef";
 const MIB: usize = 1 << 20;
 
-/// Who may post. At least one provider has to be set.
+/// The webhooks of the Cloud API.
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 #[command(next_help_heading = "Providers")]
-pub struct ProviderArgs {
+pub struct CloudApiArgs {
     /// Secret of the Meta app, several separated by commas during rotation; or
     /// META_APP_SECRET_FILE
     #[arg(
@@ -47,6 +48,14 @@ pub struct ProviderArgs {
         value_name = "ID,…"
     )]
     pub meta_phone_number_ids: Numbers,
+}
+
+/// Who may post. At least one provider has to be set.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Providers")]
+pub struct ProviderArgs {
+    #[command(flatten)]
+    pub cloud_api: CloudApiArgs,
     /// Secret of WASenderApi's webhook, several separated by commas; or
     /// WASENDER_WEBHOOK_SECRET_FILE
     #[arg(
@@ -60,23 +69,12 @@ pub struct ProviderArgs {
     pub wasender: WasenderArgs,
 }
 
-impl ProviderArgs {
+impl CloudApiArgs {
+    /// Returns who may post; none without a secret of the app.
+    ///
     /// # Errors
-    /// No provider, or half of one.
-    pub fn providers(&self) -> Result<(Option<CloudApi>, Option<Wasender>), ConfigError> {
-        let (cloud_api, wasender) = (self.cloud_api()?, self.wasender()?);
-        if cloud_api.is_none() && wasender.is_none() {
-            return Err(ConfigError::new(
-                APP_SECRET,
-                format!(
-                    "is not set, nor is {WASENDER_SECRET}: no provider could post; example: {APP_SECRET}={EXAMPLE}"
-                ),
-            ));
-        }
-        Ok((cloud_api, wasender))
-    }
-
-    fn cloud_api(&self) -> Result<Option<CloudApi>, ConfigError> {
+    /// Returns an error if only the secret is set.
+    pub fn provider(&self) -> Result<Option<CloudApi>, ConfigError> {
         let secrets = Secret::resolve(self.meta_app_secret.clone(), APP_SECRET)?;
         let Some(secrets) = secrets.and_then(|list| AppSecrets::parse(list.expose())) else {
             return Ok(None);
@@ -91,6 +89,23 @@ impl ProviderArgs {
             verify_token,
             numbers: self.meta_phone_number_ids.clone(),
         }))
+    }
+}
+
+impl ProviderArgs {
+    /// # Errors
+    /// No provider, or half of one.
+    pub fn providers(&self) -> Result<(Option<CloudApi>, Option<Wasender>), ConfigError> {
+        let (cloud_api, wasender) = (self.cloud_api.provider()?, self.wasender()?);
+        if cloud_api.is_none() && wasender.is_none() {
+            return Err(ConfigError::new(
+                APP_SECRET,
+                format!(
+                    "is not set, nor is {WASENDER_SECRET}: no provider could post; example: {APP_SECRET}={EXAMPLE}"
+                ),
+            ));
+        }
+        Ok((cloud_api, wasender))
     }
 
     fn wasender(&self) -> Result<Option<Wasender>, ConfigError> {

@@ -43,6 +43,16 @@ impl AppSecrets {
         (!keys.is_empty()).then_some(Self(keys))
     }
 
+    /// Returns the header's value with which the first secret signs these bytes.
+    #[must_use]
+    pub fn sign(&self, body: &[u8]) -> Option<String> {
+        let key = self.0.first()?.clone().chain_update(body);
+        Some(format!(
+            "sha256={}",
+            hex::encode(key.finalize().into_bytes())
+        ))
+    }
+
     /// Returns whether one of the secrets signed exactly these bytes. Compares in constant time.
     #[must_use]
     pub fn verify(&self, body: &[u8], signature: &Signature) -> bool {

@@ -12,8 +12,8 @@ use leadstream_service::{ConfigError, lifecycle};
 use tokio::runtime::Runtime;
 
 use crate::{
-    chat, crm, dead_letters, events, flow, health, lead, local_stack, migrate, recover, replies,
-    topics, up,
+    chat, crm, dead_letters, doctor, events, flow, health, lead, local_stack, migrate, recover,
+    replies, topics, up,
 };
 
 /// Turns WhatsApp conversations into qualified leads in a CRM, on Kafka, committed to PostgreSQL.
@@ -57,6 +57,13 @@ enum Command {
     Health(health::Args),
     /// Migrate the database to this version's schema
     Migrate(migrate::Args),
+    /// Check a deployment: print what is right, what is not, and how to fix it
+    ///
+    /// Checks what the settings name, as the services would use it. That is Kafka and its topics, the
+    /// schema registry, the database, the webhook, the WhatsApp numbers and the CRMs. It changes nothing.
+    /// It ends with status 1 if anything is wrong.
+    #[command(verbatim_doc_comment)]
+    Doctor(Box<doctor::Args>),
     /// Fold the log again from PostgreSQL's offsets after a loss of data
     ///
     /// Use it if processors refuse to start. Either Kafka's offset is ahead of PostgreSQL's (a restored
@@ -174,6 +181,7 @@ impl Cli {
                 }
                 Command::Health(args) => tool(async { health::run(&args) }).await,
                 Command::Migrate(args) => tool(migrate::run(args)).await,
+                Command::Doctor(args) => tool(Box::pin(doctor::run(*args))).await,
                 Command::Recover(args) => tool(Box::pin(recover::run(*args))).await,
                 Command::Topics(args) => Box::pin(tool(topics::run(args))).await,
                 Command::Lead(args) => tool(Box::pin(lead::run(args))).await,

@@ -4,6 +4,7 @@ mod chat;
 mod cli;
 mod crm;
 mod dead_letters;
+mod doctor;
 mod events;
 mod flow;
 mod health;

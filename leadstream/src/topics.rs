@@ -7,7 +7,7 @@ mod acl;
 #[cfg(test)]
 mod chart;
 mod grow;
-mod plan;
+pub(crate) mod plan;
 
 use std::time::Duration;
 
@@ -165,14 +165,14 @@ async fn plan_as_json(settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn admin(kafka: &KafkaArgs) -> anyhow::Result<AdminClient<DefaultClientContext>> {
+pub(crate) fn admin(kafka: &KafkaArgs) -> anyhow::Result<AdminClient<DefaultClientContext>> {
     kafka
         .client("leadstream-topics")?
         .create()
         .context("no Kafka client can be made of these settings")
 }
 
-async fn describe(
+pub(crate) async fn describe(
     admin: &AdminClient<DefaultClientContext>,
     wanted: &[Wanted],
 ) -> anyhow::Result<Vec<Existing>> {

@@ -29,4 +29,4 @@ mod yaml;
 pub use metrics::METRICS;
 pub use service::{Error, run};
 pub use settings::{AccountsArgs, Args};
-pub use store::{Conversations, MIGRATIONS, StoreError, migrate, pool, resume};
+pub use store::{Conversations, MIGRATIONS, StoreError, check, migrate, pool, resume};

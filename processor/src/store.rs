@@ -46,7 +46,7 @@ pub use lead_list::{LeadCursor, LeadFilter, LeadPage, LeadSummary, MAX_LEADS};
 pub use poison::resume;
 pub use pool::pool;
 pub use reports::FunnelStep;
-pub use schema::{MIGRATIONS, migrate};
+pub use schema::{MIGRATIONS, check, migrate};
 
 /// A database error, classified by the action that it requires.
 #[derive(Debug, thiserror::Error)]

@@ -172,23 +172,42 @@ impl CrmArgs {
     /// # Errors
     /// Returns an error with an example if a setting is missing or wrong.
     pub(crate) fn crms(&self) -> Result<Crms, ConfigError> {
-        let mapping = Mapping::load(self.sync.sink_crm_mapping_file.as_deref())?;
-        let allowed = &self.sync.sink_crm_allowed_hosts;
-        let hubspot = self.hubspot.settings(mapping.hubspot, allowed)?;
-        let salesforce = self.salesforce.settings(mapping.salesforce, allowed)?;
-        let webhook = self.webhook.settings(mapping.webhook.filter)?;
-        if hubspot.is_none() && salesforce.is_none() && webhook.is_none() {
+        let crms = self.configured()?;
+        if crms.is_empty() {
             return Err(ConfigError::new(
                 "HUBSPOT_ACCESS_TOKEN",
                 "is not set, nor is HUBSPOT_CLIENT_ID, SALESFORCE_LOGIN_URL or SINK_CRM_WEBHOOK_URL: there is no CRM to write to; example: HUBSPOT_ACCESS_TOKEN=pat-na1-…, or SALESFORCE_LOGIN_URL=https://acme.my.salesforce.com with SALESFORCE_CLIENT_ID=3MVG9… and SALESFORCE_CLIENT_SECRET=1A2B3C…",
             ));
         }
+        Ok(crms)
+    }
+
+    /// Returns whether no CRM is set.
+    ///
+    /// # Errors
+    /// Returns an error with an example if a setting is missing or wrong.
+    pub fn is_empty(&self) -> Result<bool, ConfigError> {
+        Ok(self.configured()?.is_empty())
+    }
+
+    fn configured(&self) -> Result<Crms, ConfigError> {
+        let mapping = Mapping::load(self.sync.sink_crm_mapping_file.as_deref())?;
+        let allowed = &self.sync.sink_crm_allowed_hosts;
+        let hubspot = self.hubspot.settings(mapping.hubspot, allowed)?;
+        let salesforce = self.salesforce.settings(mapping.salesforce, allowed)?;
+        let webhook = self.webhook.settings(mapping.webhook.filter)?;
         Ok(Crms {
             hubspot,
             salesforce,
             webhook,
             urgent_states: mapping.urgent_states,
         })
+    }
+}
+
+impl Crms {
+    const fn is_empty(&self) -> bool {
+        self.hubspot.is_none() && self.salesforce.is_none() && self.webhook.is_none()
     }
 }
 

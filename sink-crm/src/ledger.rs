@@ -168,7 +168,7 @@ impl Ledger {
     /// # Errors
     /// Returns [`DatabaseError::Schema`] if they were not.
     pub(crate) async fn check(&self) -> Result<(), DatabaseError> {
-        database::check_migrations(&self.pool, SERVICE, MIGRATIONS, &migrator()).await
+        check(&self.pool).await
     }
 
     /// Returns the rows of `crm`, whose delivery mode is `D`.
@@ -312,6 +312,14 @@ fn column<'r, T>(rows: &'r [OutcomeRow<'r>], value: impl Fn(&'r OutcomeRow<'r>) 
 /// Returns an error if a migration fails, or if it was changed after it was applied.
 pub async fn migrate(pool: &PgPool) -> Result<Option<i64>, DatabaseError> {
     database::migrate(pool, SERVICE, MIGRATIONS, &migrator()).await
+}
+
+/// Checks that the migrations of this version were applied unchanged.
+///
+/// # Errors
+/// Returns [`DatabaseError::Schema`] if they were not.
+pub async fn check(pool: &PgPool) -> Result<(), DatabaseError> {
+    database::check_migrations(pool, SERVICE, MIGRATIONS, &migrator()).await
 }
 
 fn migrator() -> Migrator {

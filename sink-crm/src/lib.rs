@@ -46,7 +46,7 @@ pub use config::{Args, CrmArgs, SyncArgs};
 pub use error::{Error, ErrorClass};
 pub use hubspot::HubspotArgs;
 pub use ledger::{
-    DeadLetterPosition, Ledger, LedgerEntry, LedgerState, MIGRATIONS, RetrySelection,
+    DeadLetterPosition, Ledger, LedgerEntry, LedgerState, MIGRATIONS, RetrySelection, check,
     ledger_entries, migrate,
 };
 pub use mapping::{Answers, json_schema as mapping_schema};

@@ -38,7 +38,19 @@ impl Source {
     /// # Errors
     /// Returns an error if a file cannot be read, if a list is wrong, or if nothing is set.
     pub(crate) fn read(&self) -> Result<Credentials, ConfigError> {
-        let credentials = Credentials {
+        let credentials = self.parse()?;
+        if credentials.is_empty() {
+            return Err(ConfigError::new(
+                "META_ACCESS_TOKEN",
+                "is not set, nor are META_ACCESS_TOKENS and WASENDER_API_KEY: nothing could be sent; example: META_ACCESS_TOKEN=EAAG0123456789",
+            ));
+        }
+        Ok(credentials)
+    }
+
+    /// Reads the settings, of which none may be set.
+    pub(crate) fn parse(&self) -> Result<Credentials, ConfigError> {
+        Ok(Credentials {
             access_token: Secret::resolve(self.access_token.clone(), "META_ACCESS_TOKEN")?,
             access_tokens: NumberSecrets::resolve(
                 self.access_tokens.clone(),
@@ -47,21 +59,26 @@ impl Source {
                 "106540352242922=EAAG…,106540352242923=EAAG…",
             )?,
             api_keys: self.wasender.sessions()?,
-        };
-        let is_empty = credentials.access_token.is_none()
-            && credentials.access_tokens.is_empty()
-            && credentials.api_keys.is_empty();
-        if is_empty {
-            return Err(ConfigError::new(
-                "META_ACCESS_TOKEN",
-                "is not set, nor are META_ACCESS_TOKENS and WASENDER_API_KEY: nothing could be sent; example: META_ACCESS_TOKEN=EAAG0123456789",
-            ));
-        }
-        Ok(credentials)
+        })
     }
 }
 
 impl Credentials {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.access_token.is_none() && self.access_tokens.is_empty() && self.api_keys.is_empty()
+    }
+
+    /// Returns the numbers and sessions with a credential of their own.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = &str> {
+        let own = self.access_tokens.iter().chain(self.api_keys.iter());
+        own.map(|(number, _)| number)
+    }
+
+    /// Returns whether `number` has a credential, its own or the one of all.
+    pub(crate) fn has(&self, number: &str) -> bool {
+        self.is_session(number) || self.of(Platform::WhatsappCloud, number).is_some()
+    }
+
     /// Returns the credential with which `number` sends.
     pub(crate) fn of(&self, platform: Platform, number: &str) -> Option<&Secret> {
         match platform {

@@ -62,7 +62,7 @@ impl Ledger {
     /// # Errors
     /// Returns [`DatabaseError::Schema`] if they were not.
     pub async fn check(&self) -> Result<(), DatabaseError> {
-        database::check_migrations(&self.pool, SERVICE, MIGRATIONS, &migrator()).await
+        check(&self.pool).await
     }
 
     /// Leases up to `limit` replies of `number` that are due to be sent, the most urgent first, and
@@ -203,6 +203,14 @@ impl Ledger {
 /// Returns an error if a migration fails, or if it was changed after it was applied.
 pub async fn migrate(pool: &PgPool) -> Result<Option<i64>, DatabaseError> {
     database::migrate(pool, SERVICE, MIGRATIONS, &migrator()).await
+}
+
+/// Checks that the migrations of this version were applied unchanged.
+///
+/// # Errors
+/// Returns [`DatabaseError::Schema`] if they were not.
+pub async fn check(pool: &PgPool) -> Result<(), DatabaseError> {
+    database::check_migrations(pool, SERVICE, MIGRATIONS, &migrator()).await
 }
 
 fn migrator() -> Migrator {

@@ -29,6 +29,7 @@ pub mod send_result;
 mod sender;
 pub mod statuses;
 pub mod time;
+pub mod tool;
 mod wakers;
 pub mod wasender;
 
@@ -64,7 +65,7 @@ use dispatch::outcome::Limits;
 use dispatch::unknown::UnknownPolicy;
 use feedback::{Feedback, FeedbackError};
 use graph::Graph;
-pub use ledger::{Ledger, MIGRATIONS, migrate, reply_entries};
+pub use ledger::{Ledger, MIGRATIONS, check, migrate, reply_entries};
 use metrics::Metrics;
 use notices::NoticeWriter;
 use numbers::Numbers;

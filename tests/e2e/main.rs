@@ -13,6 +13,7 @@ mod conformance;
 mod crm;
 mod crm_features;
 mod database_refusals;
+mod doctor;
 mod erasure;
 mod error_codes;
 mod evicted_inputs;
@@ -130,6 +131,7 @@ const TESTS: &[(&str, Test)] = tests![
     metrics::every_metric_is_listed_linted_and_right_at_rest,
     metrics::lost_commit::a_lost_commit_is_repeated_while_nothing_arrives,
     readme::the_commands_of_the_readme_run_as_they_stand,
+    doctor::each_fault_of_a_deployment_is_named_and_nothing_else,
     settings::ingest_answers_503_while_kafka_is_unavailable,
     settings::an_error_names_a_missing_or_wrong_setting_with_an_example,
     settings::a_database_with_other_migrations_is_refused_with_a_remedy,

@@ -12,27 +12,27 @@ use serde_json::{Value, json};
 
 use super::Settings;
 
-const RETENTION: &str = "retention.ms";
+pub(crate) const RETENTION: &str = "retention.ms";
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// A topic as it should be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wanted {
-    pub(super) name: String,
-    pub(super) partitions: i32,
-    pub(super) replication: Option<i32>,
-    pub(super) config: Vec<(&'static str, String)>,
+pub(crate) struct Wanted {
+    pub(crate) name: String,
+    pub(crate) partitions: i32,
+    pub(crate) replication: Option<i32>,
+    pub(crate) config: Vec<(&'static str, String)>,
 }
 
 /// An existing topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Existing {
-    pub(super) name: String,
-    pub(super) partitions: usize,
-    pub(super) config: Vec<(String, String)>,
+pub(crate) struct Existing {
+    pub(crate) name: String,
+    pub(crate) partitions: usize,
+    pub(crate) config: Vec<(String, String)>,
 }
 
-pub(super) fn wanted(settings: &Settings) -> Vec<Wanted> {
+pub(crate) fn wanted(settings: &Settings) -> Vec<Wanted> {
     let prefix = settings.kafka.topic_prefix.as_str();
     let retention = |topic: Topic| match topic {
         Topic::LeadInputs => match settings.topic_inputs_retention {
@@ -70,7 +70,7 @@ pub(super) fn wanted(settings: &Settings) -> Vec<Wanted> {
 }
 
 /// Returns one topic's line or lines of the plan.
-pub(super) fn describe(wanted: &Wanted, existing: Option<&Existing>) -> String {
+pub(crate) fn describe(wanted: &Wanted, existing: Option<&Existing>) -> String {
     let Some(existing) = existing else {
         let mut line = format!(
             "topic {}: missing; {}",
@@ -129,7 +129,7 @@ fn readable(key: &str, value: &str) -> String {
 }
 
 /// Returns one topic of the plan as JSON.
-pub(super) fn object(wanted: &Wanted, existing: Option<&Existing>) -> Value {
+pub(crate) fn object(wanted: &Wanted, existing: Option<&Existing>) -> Value {
     let suggested: BTreeMap<&str, &str> = wanted
         .config
         .iter()
@@ -154,7 +154,7 @@ pub(super) fn object(wanted: &Wanted, existing: Option<&Existing>) -> Value {
 }
 
 /// Returns the retention of the inputs in days if it is shorter than the horizon of duplicates.
-fn short_retention(wanted: &Wanted, existing: &Existing) -> Option<i64> {
+pub(crate) fn short_retention(wanted: &Wanted, existing: &Existing) -> Option<i64> {
     if !wanted.name.ends_with(Topic::LeadInputs.as_str()) {
         return None;
     }

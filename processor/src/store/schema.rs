@@ -20,11 +20,18 @@ pub async fn migrate(pool: &PgPool) -> Result<Option<i64>, StoreError> {
     Ok(database::migrate(pool, "processor", MIGRATIONS, &MIGRATOR).await?)
 }
 
+/// Checks that the migrations of this version were applied unchanged.
+///
+/// # Errors
+/// An unavailable database, or migrations that are missing or differ.
+pub async fn check(pool: &PgPool) -> Result<(), StoreError> {
+    Ok(database::check_migrations(pool, "processor", MIGRATIONS, &MIGRATOR).await?)
+}
+
 impl Store {
     /// Checks that a pooler keeps statements apart, and that the migrations of this version were
     /// applied unchanged.
     pub(crate) async fn check_schema(&self) -> Result<(), StoreError> {
-        let check = database::check_migrations(&self.pool, "processor", MIGRATIONS, &MIGRATOR);
-        self.bounded(async { Ok(check.await?) }).await
+        self.bounded(check(&self.pool)).await
     }
 }
