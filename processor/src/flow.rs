@@ -52,7 +52,7 @@ pub use chosen_by::StartedBy;
 pub use command::{MAX_TEMPLATE_CHARS, MAX_TEXT_CHARS, RejectReason, is_said, is_template_name};
 pub use conversation::{Conversation, FirstMessage, InternalState, StatedConsent};
 pub(crate) use document::{Item, OneOrMany};
-pub use fold::{Receipt, Step, step};
+pub use fold::{FOLD_VERSION, Receipt, Step, step};
 pub use json_schema::document_schema;
 pub use loader::{Checked, Finding, FlowError};
 pub use progress::{FormerProgress, Progress};
@@ -357,6 +357,26 @@ impl Flow {
     /// Returns whether a business number or an ad chooses the flow.
     pub(crate) const fn is_chosen_by_origin(&self) -> bool {
         !self.chosen_by.numbers.is_empty() || !self.chosen_by.referrals.is_empty()
+    }
+
+    /// Returns the opt-outs of `other` that this version does not take.
+    pub(crate) fn missing_opt_outs<'a>(&self, other: &'a Self) -> Vec<&'a str> {
+        let keywords = &self.keywords;
+        let is_known =
+            |word: &&String| keywords.stop.contains(word) || keywords.opt_out.contains(word);
+        let missing = other.keywords.stop.iter().filter(|word| !is_known(word));
+        missing.map(String::as_str).collect()
+    }
+
+    /// Returns the step whose question the conversation waits for: also while the lead is cold, but not
+    /// while a person has it, after an opt-out, or at an end.
+    pub(crate) fn asked_step<'a>(&self, conversation: &'a Conversation) -> Option<&'a str> {
+        if conversation.is_opted_out() || conversation.is_handed_over() {
+            return None;
+        }
+        let open = conversation.open_step();
+        let step = self.step(open)?;
+        matches!(step.role, Role::Ask(_)).then_some(open)
     }
 
     fn step(&self, state: &str) -> Option<&FlowStep> {

@@ -50,6 +50,8 @@ pub struct Flows {
     first_until: Option<Timestamp>,
     /// The versions by time, ascending.
     timeline: Vec<ActiveVersion>,
+    /// The version that replaces every other one of its flow, by the flow's name.
+    replacements: BTreeMap<String, u32>,
     by_origin: bool,
 }
 
@@ -117,7 +119,33 @@ impl Flows {
             first: first_key,
             first_until: None,
             timeline,
+            replacements: BTreeMap::new(),
         }
+    }
+
+    /// Returns the flows with each of `replacements` in the place of every version of the same name, as a
+    /// replay folds. Which *flow* a conversation follows stays as it is.
+    #[must_use]
+    pub fn replaced_by(mut self, replacements: Vec<Flow>) -> Self {
+        for flow in replacements {
+            let reference = flow.reference();
+            self.replacements
+                .insert(reference.name.clone(), reference.version);
+            self.versions.insert(reference, flow);
+        }
+        self
+    }
+
+    /// Returns the version that replaces `flow`, or else `flow`.
+    fn replacement<'a>(&'a self, flow: &'a Flow) -> &'a Flow {
+        if self.replacements.is_empty() {
+            return flow;
+        }
+        let FlowRef { name, .. } = flow.reference();
+        let version = self.replacements.get(&name).copied();
+        version
+            .and_then(|version| self.versions.get(&FlowRef { name, version }))
+            .unwrap_or(flow)
     }
 
     #[must_use]
@@ -159,7 +187,8 @@ impl Flows {
         let of_it = |version: &&ActiveVersion| version.key.name == name && version.holds(at);
         let later = self.timeline.iter().rfind(of_it).map(|held| &held.key);
         let first = self.first_at(at).filter(|first| first.name == name);
-        self.versions.get(later.or(first)?)
+        let newest = self.versions.get(later.or(first)?)?;
+        Some(self.replacement(newest))
     }
 
     fn first_at(&self, at: Timestamp) -> Option<&FlowRef> {
@@ -212,10 +241,11 @@ impl Flows {
                 best = Some((fits, flow));
             }
         }
-        best.map_or_else(
+        let chosen = best.map_or_else(
             || self.versions.get(&self.first).expect("the first version"),
             |(_, flow)| flow,
-        )
+        );
+        self.replacement(chosen)
     }
 }
 

@@ -25,7 +25,8 @@ pub use amend::Amendment;
 pub use identity::{Accounts, Address, Identities, scoped};
 pub use input::{Command, CommandKind, Inbound, Input, InputError, Merge, OrderKey};
 pub use journal::{
-    Admission, Arrival, Change, Entry, FoldError, Joined, Journal, Replayed, Source, fold,
+    Admission, Arrival, Change, ChangeKind, Entry, Evaluation, FoldError, HoldReason, Integrity,
+    Joined, Journal, Replayed, Source, fold,
 };
 pub(crate) use profile::Profile;
 pub use stored::StoredError;
@@ -33,7 +34,7 @@ pub use stored::StoredError;
 use leadstream_schemas::{LeadId, Platform, Revision, Timestamp};
 use serde::Deserialize;
 
-use crate::flow::{MERGED, TurnInput};
+use crate::flow::{FOLD_VERSION, MERGED, TurnInput};
 use crate::flows::Flows;
 use crate::trailing_defaults::omit_trailing_defaults;
 
@@ -173,6 +174,37 @@ impl Lead {
         self.merged_into = None;
         self.merged.clear();
         self.pending_merges.clear();
+    }
+
+    /// Returns whether the stored conversation is the fold of the journal; none for a lead that has no
+    /// conversation or merged into another, whose inputs are gone.
+    ///
+    /// # Errors
+    /// Returns [`FoldError`] if the lead's conversation follows a flow that is not published.
+    pub fn integrity(&self, flows: &Flows) -> Result<Option<Integrity>, FoldError> {
+        match self.merged_into {
+            Some(_) => Ok(None),
+            None => self.journal.integrity(flows, FOLD_VERSION),
+        }
+    }
+
+    /// Evaluates what would change if the lead's inputs were folded with `replaced` in the place of the
+    /// versions `in_force`. Both folds fire timers up to `until`, silently. None for a lead without a
+    /// conversation, or that merged into another.
+    ///
+    /// # Errors
+    /// Returns [`FoldError`] if the lead's conversation follows a flow that is not published.
+    pub fn evaluate(
+        &self,
+        in_force: &Flows,
+        replaced: &Flows,
+        until: Timestamp,
+    ) -> Result<Option<Evaluation>, FoldError> {
+        if self.merged_into.is_some() {
+            return Ok(None);
+        }
+        let has_merged = !self.merged.is_empty();
+        self.journal.evaluate(in_force, replaced, until, has_merged)
     }
 
     /// Encodes the lead for PostgreSQL.

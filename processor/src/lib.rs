@@ -18,11 +18,13 @@ mod metrics;
 pub mod publishing;
 pub mod recover;
 pub mod repartition;
+pub mod replaying;
 mod service;
 mod settings;
 pub mod simulator;
 mod store;
 mod trailing_defaults;
+pub mod verifying;
 mod worker;
 mod yaml;
 

@@ -76,6 +76,15 @@ impl<'a> Simulator<'a> {
         self.journal.conversation()
     }
 
+    /// Returns a lead with this conversation.
+    #[cfg(test)]
+    pub(crate) fn lead(&self) -> crate::lead::Lead {
+        let input = self.input(TurnInput::Ignored, None, None);
+        let mut lead = crate::lead::Lead::new(&input);
+        lead.journal = self.journal.clone();
+        lead
+    }
+
     /// Returns the simulated time.
     #[must_use]
     pub const fn now(&self) -> Timestamp {
@@ -182,24 +191,8 @@ impl<'a> Simulator<'a> {
         referral: Option<Box<Referral>>,
     ) -> Result<InputId, FoldError> {
         self.inputs += 1;
-        let id = Self::id(self.inputs);
-        let input = Input {
-            order: OrderKey {
-                at: self.now,
-                received_at: self.now,
-                item: u32::try_from(self.inputs).unwrap_or(u32::MAX),
-                id: id.clone(),
-            },
-            sent_at: self.now,
-            platform: Platform::WhatsappCloud,
-            number: String::new(),
-            sender: Sender::default(),
-            answer,
-            amends,
-            becomes: None,
-            other_notations: Vec::new(),
-            referral,
-        };
+        let input = self.input(answer, amends, referral);
+        let id = input.order.id.clone();
         let admission = self
             .journal
             .admit(self.flows, &input, JOURNAL_LENGTH, || false)?;
@@ -225,6 +218,32 @@ impl<'a> Simulator<'a> {
             self.waiting = Some((later(self.now, wait), prompt));
         }
         Ok(id)
+    }
+
+    /// Returns the input of the current number.
+    fn input(
+        &self,
+        answer: TurnInput,
+        amends: Option<Box<Amendment>>,
+        referral: Option<Box<Referral>>,
+    ) -> Input {
+        Input {
+            order: OrderKey {
+                at: self.now,
+                received_at: self.now,
+                item: u32::try_from(self.inputs).unwrap_or(u32::MAX),
+                id: Self::id(self.inputs),
+            },
+            sent_at: self.now,
+            platform: Platform::WhatsappCloud,
+            number: String::new(),
+            sender: Sender::default(),
+            answer,
+            amends,
+            becomes: None,
+            other_notations: Vec::new(),
+            referral,
+        }
     }
 }
 

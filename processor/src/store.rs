@@ -15,6 +15,7 @@ mod recovery;
 mod reports;
 mod schema;
 mod timers;
+mod verify;
 mod write;
 
 use std::collections::BTreeMap;
@@ -47,6 +48,7 @@ pub use poison::resume;
 pub use pool::pool;
 pub use reports::FunnelStep;
 pub use schema::{MIGRATIONS, check, migrate};
+pub(crate) use verify::{LeadRow, Lookup, Page, columns};
 
 /// A database error, classified by the action that it requires.
 #[derive(Debug, thiserror::Error)]

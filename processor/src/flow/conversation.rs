@@ -234,6 +234,12 @@ impl Conversation {
         self.internal.wait_from(at);
     }
 
+    /// Opts the lead out, so that it gets no messages.
+    pub(crate) fn opt_out(&mut self) {
+        self.suspend(OPTED_OUT);
+        self.internal.takeover_at = None;
+    }
+
     fn is_suspended(&self) -> bool {
         [HUMAN_HANDOFF, COLD, OPTED_OUT].contains(&self.state.as_str())
     }

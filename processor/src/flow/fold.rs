@@ -16,11 +16,15 @@ use super::read::{Reading, read_name};
 use super::reply::{ReplyBuilder, ask};
 use super::turn_input::clean;
 use super::{
-    COLD, Conversation, FirstMessage, Flow, FlowStep, HUMAN_HANDOFF, OPTED_OUT, Question, Referral,
+    COLD, Conversation, FirstMessage, Flow, FlowStep, HUMAN_HANDOFF, Question, Referral,
     RejectReason, Role, StatedConsent, TurnInput,
 };
 use correct::Note;
 use question::{compute, rescore};
+
+/// The version of this code's outcomes. A change that gives any journal another conversation raises it,
+/// so that `leadstream verify` does not take such a difference for damage. Version 0.1.0 has 1.
+pub const FOLD_VERSION: u32 = 2;
 
 /// The result of one input.
 #[derive(Clone, Debug, PartialEq)]
@@ -202,8 +206,7 @@ impl<'a> Turn<'a> {
             return self.repeat(conversation, reply);
         }
         if flow.is_opt_out(conversation, input) {
-            conversation.suspend(OPTED_OUT);
-            conversation.internal.takeover_at = None;
+            conversation.opt_out();
             reply.add(flow.messages.stopped.as_ref(), conversation);
             return reply.text();
         }

@@ -7,6 +7,7 @@
 
 mod amended;
 mod entry;
+mod evaluate;
 mod evict;
 mod join;
 mod refold;
@@ -18,11 +19,14 @@ use leadstream_schemas::{FlowRef, InputId, ReplyContent, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::input::{Input, OrderKey};
-use crate::flow::{self, Conversation, Fired, Flow, Receipt, RejectReason, START, Step, TurnInput};
+use crate::flow::{
+    self, Conversation, FOLD_VERSION, Fired, Flow, Receipt, RejectReason, START, Step, TurnInput,
+};
 use crate::flows::{Flows, Origin};
 use crate::trailing_defaults::omit_trailing_defaults;
 
 pub use entry::{Arrival, Entry, Source};
+pub use evaluate::{ChangeKind, Evaluation, HoldReason, Integrity};
 pub use join::Joined;
 use refold::Refolded;
 pub use replay::Replayed;
@@ -52,12 +56,21 @@ pub struct Journal {
     /// The evicted inputs that edit or revoke messages still in the journal, in order.
     #[serde(default)]
     amendments: Vec<Entry>,
+    /// The [`FOLD_VERSION`] by which all entries were last folded at once; later ones came on top.
+    #[serde(default = "first_fold_version")]
+    fold_version: u32,
+}
+
+/// Returns the version of journals that name none.
+const fn first_fold_version() -> u32 {
+    1
 }
 
 omit_trailing_defaults!(Journal {
     base, entries, current, evicted, last_prompt;
     passed: None,
     amendments: Vec::new(),
+    fold_version: first_fold_version(),
 });
 
 /// A conversation that an input changed.
@@ -390,6 +403,9 @@ impl Journal {
             // A reaction as the lead's first input changes nothing yet.
             None => next.state != START,
         };
+        if late || self.current.is_none() {
+            self.fold_version = FOLD_VERSION;
+        }
         let previous = self.current.replace(next);
         changed.then_some(Change { previous, late })
     }

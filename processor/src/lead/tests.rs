@@ -1,6 +1,7 @@
 //! Compares the journal with the pure fold of its inputs in order (invariants 2 and 3).
 
 mod attribution;
+mod evaluate;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -78,7 +79,11 @@ fn oracle(flows: &Flows, inputs: &[Input]) -> Option<Conversation> {
 }
 
 fn admit(journal: &mut Journal, input: &Input, capacity: usize) -> Admission {
-    journal.admit(&flows(), input, capacity, || false).unwrap()
+    admit_with(&flows(), journal, input, capacity)
+}
+
+fn admit_with(flows: &Flows, journal: &mut Journal, input: &Input, capacity: usize) -> Admission {
+    journal.admit(flows, input, capacity, || false).unwrap()
 }
 
 #[test]

@@ -1,6 +1,7 @@
 mod appointment;
 mod compute;
 mod correct;
+mod golden;
 mod hand_off;
 mod known;
 mod media;

@@ -192,13 +192,30 @@ impl TranscriptFile {
         places: &[Place],
         flows: &Flows,
     ) -> Result<Vec<Played>, PlayError> {
-        transcript.play(flows).map_err(|halt| match halt {
-            Halt::Fold(error) => error.into(),
-            Halt::Turn(index, reason) => {
-                let place = places.get(index).copied().unwrap_or(Place::BEGIN);
-                self.refused(place.line, place.column, reason).into()
-            }
-        })
+        transcript
+            .play(&mut Simulator::new(flows))
+            .map_err(|halt| match halt {
+                Halt::Fold(error) => error.into(),
+                Halt::Turn(index, reason) => {
+                    let place = places.get(index).copied().unwrap_or(Place::BEGIN);
+                    self.refused(place.line, place.column, reason).into()
+                }
+            })
+    }
+
+    /// Returns the journal of each transcript, with its name.
+    #[cfg(test)]
+    pub(super) fn journals(&self, flows: &Flows) -> Vec<(String, crate::lead::Journal)> {
+        let played = self.transcripts.iter().map(|(transcript, _)| {
+            let mut simulator = Simulator::new(flows);
+            assert!(
+                transcript.play(&mut simulator).is_ok(),
+                "{}",
+                transcript.name
+            );
+            (transcript.name.clone(), simulator.journal)
+        });
+        played.collect()
     }
 
     /// Plays every transcript.
@@ -261,8 +278,7 @@ impl TranscriptFile {
 
 impl Transcript {
     /// Plays the turns.
-    fn play(&self, flows: &Flows) -> Result<Vec<Played>, Halt> {
-        let mut simulator = Simulator::new(flows);
+    fn play(&self, simulator: &mut Simulator<'_>) -> Result<Vec<Played>, Halt> {
         let mut results = Vec::new();
         // The ids of inputs by turn, for edits and deletions.
         let mut ids: Vec<InputId> = Vec::new();

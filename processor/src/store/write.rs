@@ -1,6 +1,6 @@
 //! Builds the statements of one commit, in their order.
 
-mod leads;
+pub(super) mod leads;
 
 use std::collections::HashSet;
 

@@ -158,7 +158,7 @@ fn conversations<'q>(rows: &Rows<'q>) -> Vec<Option<&'q Conversation>> {
 }
 
 /// Returns the former progress as JSON, or none without any.
-fn former_progress(former: &[FormerProgress]) -> Option<String> {
+pub(in crate::store) fn former_progress(former: &[FormerProgress]) -> Option<String> {
     let versions = former.iter().map(|it| {
         let progress: String = it.steps.iter().map(|byte| format!("{byte:02x}")).collect();
         json!({
@@ -170,7 +170,7 @@ fn former_progress(former: &[FormerProgress]) -> Option<String> {
     (!former.is_empty()).then(|| Value::from_iter(versions).to_string())
 }
 
-const fn platform(platform: Platform) -> &'static str {
+pub(in crate::store) const fn platform(platform: Platform) -> &'static str {
     match platform {
         Platform::WhatsappCloud => "whatsapp_cloud",
         Platform::Wasender => "wasender",

@@ -35,7 +35,7 @@ use super::Fixture;
 use crate::engine::batch::{BatchResult, CommandDecision, DedupId, LoadedState};
 use crate::flow::{Conversation, ERASED, MERGED, TurnInput, fire_due_timers};
 use crate::flows::Flows;
-use crate::lead::{Lead, OrderKey, fold};
+use crate::lead::{HoldReason, Lead, OrderKey, fold};
 use crate::metrics::Counts;
 use progress::Observed;
 use world::World;
@@ -328,6 +328,7 @@ fn case(
         prop_assert_eq!(marked.unwrap_or_default(), observed);
     }
     world.journals_agree()?;
+    world.replays_differ_nowhere(timed)?;
     explained(&world)?;
     commands::explained(&world, &inputs)?;
     world.timers_are_entered()?;

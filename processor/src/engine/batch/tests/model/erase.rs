@@ -14,6 +14,7 @@ use super::{Act, LONG, What, World, ids, inputs, notations, number, people};
 use crate::engine::batch::BatchResult;
 use crate::erasure::{ErasureKeys, ErasureRecord, Tombstone};
 use crate::flow::ERASED;
+use crate::verifying::misplaced;
 
 pub(super) fn keys() -> ErasureKeys {
     ErasureKeys::resolve(Some(Secret::new("a key of the model"))).unwrap()
@@ -160,6 +161,18 @@ impl World<'_> {
                 identity,
                 owner
             );
+        }
+        for (lead_id, lead) in &self.leads {
+            let own = std::iter::once(lead_id.as_str());
+            for id in own.chain(lead.identities.all()) {
+                let problem = misplaced(lead_id, lead, self.identities.get(id));
+                prop_assert_eq!(problem, None, "{} of {}", id, lead_id);
+            }
+        }
+        for (identity, owner) in &self.identities {
+            let id = identity.as_str();
+            let is_theirs = id == owner.as_str() || self.leads[owner].identities.hold(id);
+            prop_assert!(is_theirs, "{} does not know {}", owner, identity);
         }
         prop_assert!(self.timers.keys().all(is_there), "a timer is left");
         let mut owners = self.evicted.iter().map(|it| &it.lead_id);

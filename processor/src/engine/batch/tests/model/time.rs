@@ -2,6 +2,7 @@
 //! after inputs that have not arrived yet, and finally to the end.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use leadstream_schemas::{Partition, Timestamp};
 use proptest::prelude::*;
@@ -12,15 +13,23 @@ use crate::flow::{Conversation, DEFAULT_FLOW, Flow, fire_due_timers};
 use crate::flows::Flows;
 
 /// A time after everything else.
-const END: Timestamp = Timestamp::from_secs(1_000_000);
+pub(super) const END: Timestamp = Timestamp::from_secs(1_000_000);
 
-/// Returns the default flow with timers as long as a case.
-pub(super) fn fixture(journal: usize) -> Fixture {
+/// The flows of [`fixture`] with the same version in the place of every one.
+pub(super) static ITSELF: LazyLock<Flows> =
+    LazyLock::new(|| Flows::new(timed(), Vec::new()).replaced_by(vec![timed()]));
+
+fn timed() -> Flow {
     let timers = "timers:\n  nudge: 900ms\n  cold: 2s\n  handoff: 1500ms\n";
     let messages = "messages:\n  nudge: Are you there?\n";
     let text = DEFAULT_FLOW.replace("messages:\n", messages) + timers;
+    Flow::parse("timed", &text).unwrap()
+}
+
+/// Returns the default flow with timers as long as a case.
+pub(super) fn fixture(journal: usize) -> Fixture {
     Fixture {
-        flows: Flows::new(Flow::parse("timed", &text).unwrap(), Vec::new()),
+        flows: Flows::new(timed(), Vec::new()),
         journal,
         partitions: Some(PARTITIONS),
         erasure: erase::keys(),

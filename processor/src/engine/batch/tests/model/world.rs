@@ -197,6 +197,31 @@ impl<'a> World<'a> {
         Ok(())
     }
 
+    /// Checks that a replay with the same versions changes no lead, and that it holds only those whose
+    /// history is not complete.
+    pub(super) fn replays_differ_nowhere(&self, timed: bool) -> Result<(), TestCaseError> {
+        let flows = &self.fixture.flows;
+        let itself = if timed { &time::ITSELF } else { flows };
+        for lead in self.leads.values() {
+            let Some(evaluation) = lead.evaluate(flows, itself, time::END).unwrap() else {
+                continue;
+            };
+            prop_assert_eq!(&evaluation.kinds, &[]);
+            prop_assert_eq!(&evaluation.misread_at, &None);
+            match &evaluation.after {
+                Some(after) => {
+                    prop_assert_eq!(after, &evaluation.before);
+                    prop_assert_eq!(evaluation.hold, None);
+                }
+                None => {
+                    let reasons = [HoldReason::History, HoldReason::Merged];
+                    prop_assert!(evaluation.hold.is_some_and(|it| reasons.contains(&it)));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the lead that has `id`, following every merge.
     pub(super) fn lead_of(&self, id: &str) -> Option<(&LeadId, &Lead)> {
         let mut at = self.identities.get(id)?;
