@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     chat, crm, dead_letters, doctor, events, flow, health, lead, local_stack, migrate, recover,
-    replies, topics, up,
+    replay, replies, topics, up, verify,
 };
 
 /// Turns WhatsApp conversations into qualified leads in a CRM, on Kafka, committed to PostgreSQL.
@@ -91,6 +91,21 @@ enum Command {
     /// forwarded inputs a second time. Readers recognise those by their position or id.
     #[command(verbatim_doc_comment)]
     Recover(Box<recover::Args>),
+    /// Verify that rows, journals, identities and reports of leads agree
+    ///
+    /// It reads PostgreSQL only, in short read-only transactions, and changes nothing. Processors keep
+    /// running; a replica is enough. It compares:
+    ///
+    /// * the columns of each lead with its stored form,
+    /// * the stored conversation with the fold of the lead's journal,
+    /// * the lead's identities with `lead_identities`, in both directions,
+    /// * the report with the row, unless its refresh is queued.
+    ///
+    /// Exits with 1 if anything differs. The output has the ids of leads and no answers.
+    #[command(verbatim_doc_comment)]
+    Verify(verify::Args),
+    /// Preview what another version of a flow would change in existing leads
+    Replay(replay::Args),
     /// Show or create the Kafka topics, their settings, schemas and the ACLs that services need
     Topics(topics::Args),
     /// Show and explain one lead, or give it a command: restart, release, assign, say, erase
@@ -183,6 +198,8 @@ impl Cli {
                 Command::Migrate(args) => tool(migrate::run(args)).await,
                 Command::Doctor(args) => tool(Box::pin(doctor::run(*args))).await,
                 Command::Recover(args) => tool(Box::pin(recover::run(*args))).await,
+                Command::Verify(args) => tool(Box::pin(verify::run(args))).await,
+                Command::Replay(args) => tool(Box::pin(replay::run(args))).await,
                 Command::Topics(args) => Box::pin(tool(topics::run(args))).await,
                 Command::Lead(args) => tool(Box::pin(lead::run(args))).await,
                 Command::Flow(args) => tool(Box::pin(flow::run(args))).await,

@@ -105,7 +105,7 @@ fn read(path: &Path) -> anyhow::Result<String> {
 }
 
 /// Returns the flow of a file that has no errors.
-fn parse(path: &Path) -> anyhow::Result<(Flow, String)> {
+pub(crate) fn parse(path: &Path) -> anyhow::Result<(Flow, String)> {
     let text = read(path)?;
     let checked = Flow::check(&path.display().to_string(), &text);
     let error = checked.findings.into_iter().find(|it| it.is_error);

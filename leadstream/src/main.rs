@@ -12,6 +12,7 @@ mod lead;
 mod local_stack;
 mod migrate;
 mod recover;
+mod replay;
 mod replies;
 mod since;
 mod terminal;
@@ -20,6 +21,7 @@ mod tests;
 mod topic_reader;
 mod topics;
 mod up;
+mod verify;
 
 use std::process::ExitCode;
 

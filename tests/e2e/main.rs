@@ -42,6 +42,7 @@ mod settings;
 mod templates;
 mod timers;
 mod undelivered;
+mod verifying;
 mod wasender;
 
 use std::process::ExitCode;
@@ -125,6 +126,7 @@ const TESTS: &[(&str, Test)] = tests![
     crm_features::reconcile::drift_is_reported_by_field_and_repaired_in_order,
     crm_features::webhook::commands_check_and_plan_for_a_webhook_receiver,
     crm_features::credentials::tokens_are_renewed_before_they_expire_and_secrets_without_a_restart,
+    verifying::verify_names_what_was_changed_by_hand_and_nothing_else,
     reports::the_funnel_counts_each_lead_once_and_the_command_agrees,
     reports::alike::the_funnel_of_any_rows_is_their_plain_count,
     reports::analyst::an_analyst_runs_the_guides_queries_and_reads_only_reports,
