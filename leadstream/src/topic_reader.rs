@@ -12,6 +12,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
+use crate::topics::acl::TOOLS;
+
 const ANSWER: Duration = Duration::from_secs(20);
 
 /// A consumer without a group.
@@ -22,8 +24,9 @@ impl TopicReader {
     /// Returns an error if settings are wrong.
     pub(crate) fn new(kafka: &KafkaArgs, client_id: &str) -> anyhow::Result<Self> {
         let mut config = kafka.client(client_id)?;
-        // Never joined and never committed to, but the client requires one.
-        config.set("group.id", client_id);
+        // Never joined and never committed to, but the client requires one, and asks for its
+        // coordinator. One for all tools needs one ACL.
+        config.set("group.id", kafka.group(TOOLS));
         config.set("enable.auto.commit", "false");
         // The last offset may be a transaction's marker, which no consumer receives.
         config.set("enable.partition.eof", "true");

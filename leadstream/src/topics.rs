@@ -3,7 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "the output of a command")]
 
-mod acl;
+pub(crate) mod acl;
 #[cfg(test)]
 mod chart;
 mod grow;
@@ -90,8 +90,12 @@ pub(crate) struct Settings {
         value_parser = retention
     )]
     pub topic_inputs_retention: Retention,
-    /// Principal of the printed ACLs
-    #[arg(long, default_value = "User:leadstream", value_name = "PRINCIPAL")]
+    /// Principal of the printed ACLs; `{service}` becomes the name of each service and tool
+    #[arg(
+        long,
+        default_value = "User:leadstream-{service}",
+        value_name = "PRINCIPAL"
+    )]
     pub principal: String,
     #[command(flatten)]
     pub kafka: KafkaArgs,
@@ -157,10 +161,8 @@ async fn plan_as_json(settings: &Settings) -> anyhow::Result<()> {
         };
         println!("{}", json!({ "schema": subject, "state": state, "id": id }));
     }
-    for command in acl::commands(settings) {
-        if !command.starts_with('#') {
-            println!("{}", json!({ "acl": command }));
-        }
+    for acl in acl::acls(settings) {
+        println!("{}", acl.object(acl::servers(settings)));
     }
     Ok(())
 }

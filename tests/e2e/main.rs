@@ -5,6 +5,7 @@
 #![expect(clippy::print_stderr, reason = "what a test says of its run")]
 
 mod accounts;
+mod acls;
 mod api_site;
 mod clients;
 mod command_ids;
@@ -74,6 +75,7 @@ const TESTS: &[(&str, Test)] = tests![
     exactness::conversations_are_exact_although_every_service_is_killed,
     exactness::conversations_are_exact_while_processors_join_and_leave,
     group_members::stopped_processors_leave_their_group_at_once,
+    acls::the_printed_acls_are_all_that_services_and_tools_need,
     pooler::services_work_behind_pgbouncer_in_transaction_mode,
     partition_growth::processors_halt_when_a_topic_grows_until_its_leads_are_moved,
     partition_growth::a_commit_never_overwrites_a_newer_revision_of_a_lead,

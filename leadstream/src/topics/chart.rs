@@ -17,30 +17,24 @@ struct Arguments {
 
 const SERVICES: [&str; 5] = ["ingest", "processor", "sink-crm", "sink-whatsapp", "api"];
 
-/// Returns the ACL that a command of Kafka's own tool adds, as Strimzi writes it.
-fn acl(command: &str) -> Value {
-    let mut words = command
-        .split_whitespace()
-        .map(|word| word.trim_matches('\''))
-        .skip_while(|word| *word != "--operation");
-    let mut operations = Vec::new();
-    let (mut kind, mut name, mut pattern) = ("cluster", String::new(), "literal");
-    while let Some(flag) = words.next() {
-        let mut value = || words.next().expect(command);
-        match flag {
-            "--operation" => operations.push(value().to_owned()),
-            "--topic" => (kind, name) = ("topic", value().to_owned()),
-            "--group" => (kind, name) = ("group", value().to_owned()),
-            "--resource-pattern-type" => pattern = value(),
-            "--cluster" => {}
-            other => panic!("{other} of `{command}` has no counterpart in the chart"),
-        }
-    }
-    operations.sort();
-    if pattern == "prefixed" {
-        pattern = "prefix";
-    }
-    json!({ "type": kind, "name": name, "patternType": pattern, "operations": operations })
+/// Returns an ACL as Strimzi writes it.
+fn strimzi(acl: &acl::Acl) -> Value {
+    let acl = acl.object("");
+    let mut operations: Vec<&str> = Vec::new();
+    operations.extend(
+        acl["operations"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str),
+    );
+    operations.sort_unstable();
+    json!({
+        "type": acl["resource"],
+        "name": acl["name"],
+        "patternType": "literal",
+        "operations": operations,
+    })
 }
 
 /// Returns topics and users as the chart reads them, without a prefix.
@@ -52,23 +46,15 @@ fn chart() -> Value {
         "--topic-replication-factor=3",
         "--topic-partitions=12",
         "--topic-inputs-retention=365d",
-        "--principal=User:leadstream",
     ]);
     let topics = plan::wanted(&arguments.settings).into_iter().map(|topic| {
         let config: BTreeMap<_, _> = topic.config.into_iter().collect();
         json!({ "name": topic.name, "partitions": topic.partitions, "config": config })
     });
     let mut users: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
-    let mut section = "";
-    let commands = acl::commands(&arguments.settings);
-    for line in &commands {
-        match line.strip_prefix("# ") {
-            Some(title) => section = title,
-            None => {
-                if let Some(service) = SERVICES.into_iter().find(|it| *it == section) {
-                    users.entry(service).or_default().push(acl(line));
-                }
-            }
+    for acl in &acl::acls(&arguments.settings) {
+        if SERVICES.contains(&acl.service) {
+            users.entry(acl.service).or_default().push(strimzi(acl));
         }
     }
     assert_eq!(
