@@ -28,6 +28,6 @@ pub use input::{
 pub use notice::ProviderNotice;
 pub use reply::{Recipient, Reply, ReplyContent, ReplyKind, ReplyTemplate};
 pub use reqwest::Url;
-pub use status::{DeliveryStatus, MessageStatus, StatusError};
+pub use status::{DeliveryStatus, Echo, MessageStatus, StatusError};
 pub use time::Timestamp;
 pub use topic::Topic;

@@ -38,6 +38,9 @@ pub struct MessageStatus {
     /// distinguish an echo of our own words from a person's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
+    /// WASenderApi: how the message itself came back; missing where only its state did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub echo: Option<Echo>,
     /// The provider's own JSON of this one item, secrets redacted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
@@ -67,6 +70,16 @@ pub enum DeliveryStatus {
     /// A status that does not exist yet.
     #[serde(other)]
     Unknown,
+}
+
+/// How a message of a WASenderApi session came back to the business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Echo {
+    /// WASenderApi reports that its API sent it.
+    Api,
+    /// The session has it, from its API or from a person who writes on the phone.
+    Session,
 }
 
 /// The reason why a message failed, in the provider's terms.

@@ -1,5 +1,6 @@
 //! Publishes the results of replies that did not surely reach their leads, as inputs of kind
-//! `delivery`. A result is deleted once Kafka has it, so each comes at least once.
+//! `delivery`, and the takeovers that echoes of sessions show. What Kafka has is deleted, so each comes at
+//! least once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +17,11 @@ use leadstream_service::failpoint::{self, Point};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::ledger::Ledger;
+use crate::ledger::{EchoedMessage, Ledger};
 use crate::metrics::Metrics;
 use crate::reply_row::NO_CODE;
 use crate::send_result::{CODES, Class};
+use crate::statuses::StatusWriter;
 use crate::time::after;
 
 /// How often the ledger is read, unless more results wait.
@@ -134,6 +136,8 @@ pub enum FeedbackError {
     Registry(#[from] RegistryError),
     #[error(transparent)]
     Encode(#[from] codec::CodecError),
+    #[error("whatsapp_unmatched_statuses holds a takeover that is no input: {0}")]
+    Takeover(#[from] serde_json::Error),
     #[error("the schema registry did not return the id of lead.inputs")]
     NoSchema,
 }
@@ -144,6 +148,8 @@ pub(crate) struct Feedback {
     pub(crate) ledger: Ledger,
     pub(crate) producer: Producer,
     pub(crate) metrics: Arc<Metrics>,
+    /// Matches the messages of sessions again: an answer may have come after the status.
+    pub(crate) statuses: StatusWriter,
     pub(crate) registry: Registry,
     pub(crate) topic_prefix: String,
     /// The process, as leases of numbers name it.
@@ -206,11 +212,52 @@ impl Feedback {
                     .retry(delete, DatabaseError::is_transient, warn)
                     .await?;
             }
-            if i64::try_from(tokens.len()).is_ok_and(|count| count < BATCH) {
+            let echoed = self.publish_takeovers(schema, &topic).await?;
+            let is_full = |count: usize| i64::try_from(count).is_ok_and(|count| count >= BATCH);
+            if !is_full(tokens.len()) && !is_full(echoed) {
                 tokio::time::sleep(POLL).await;
             }
         }
     }
+
+    /// Publishes the takeovers whose echoes turned out to be no reply's. Returns their number.
+    async fn publish_takeovers(
+        &self,
+        schema: u32,
+        topic: &Arc<str>,
+    ) -> Result<usize, FeedbackError> {
+        let read = || async {
+            self.statuses.match_sessions().await?;
+            self.ledger.echoed(BATCH, Timestamp::now()).await
+        };
+        let echoed = UNAVAILABLE
+            .retry(read, DatabaseError::is_transient, warn)
+            .await?;
+        if echoed.is_empty() {
+            return Ok(0);
+        }
+        let records = echoed.iter().map(|it| takeover(it, schema, topic));
+        let records = records.collect::<Result<Vec<_>, FeedbackError>>()?;
+        self.producer.send(&records).await?.await?;
+        let delete = || self.ledger.forget_echoed(&echoed);
+        UNAVAILABLE
+            .retry(delete, DatabaseError::is_transient, warn)
+            .await?;
+        self.metrics.taken_over(echoed.len());
+        Ok(echoed.len())
+    }
+}
+
+/// Returns the record by which a person takes over.
+fn takeover(
+    echoed: &EchoedMessage,
+    schema: u32,
+    topic: &Arc<str>,
+) -> Result<Outgoing, FeedbackError> {
+    let input: LeadInput = serde_json::from_slice(&echoed.takeover)?;
+    let value = codec::encode(schema, &input)?;
+    let key = input.sender.key().unwrap_or_default();
+    Ok(Outgoing::new(Arc::clone(topic), key, value))
 }
 
 fn warn(error: &impl std::fmt::Display, attempts: u32) {

@@ -22,6 +22,7 @@ use crate::time::{after, before};
 mod arrivals;
 mod feedback;
 mod numbers;
+mod sessions;
 mod sql;
 mod statuses;
 #[cfg(test)]
@@ -30,6 +31,7 @@ mod tools;
 
 pub(crate) use arrivals::Written;
 pub(crate) use numbers::OwnedNumber;
+pub(crate) use sessions::{EchoedMessage, SessionMessage};
 pub(crate) use tools::Backlog;
 pub use tools::reply_entries;
 

@@ -248,8 +248,13 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let producer = Producer::new(&args.kafka, &client_id, None)?;
     let metrics = Arc::new(Metrics::new(&[]));
     let process = Uuid::new_v4();
-    let feedback = args.feedback(&ledger, &producer, &metrics, process)?;
     let wakers = Wakers::default();
+    let statuses = StatusWriter {
+        ledger: ledger.clone(),
+        wakers: wakers.clone(),
+        metrics: Arc::clone(&metrics),
+    };
+    let feedback = args.feedback(&statuses, &producer, process)?;
     let numbers = Numbers::new(
         SenderParts {
             settings: Settings {
@@ -284,12 +289,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     };
     let notices = NoticeWriter {
         ledger: ledger.clone(),
-        wakers: wakers.clone(),
-    };
-    let statuses = StatusWriter {
-        ledger: ledger.clone(),
         wakers,
-        metrics: Arc::clone(&metrics),
     };
     let intakes = Intakes {
         kafka: &args.kafka,
@@ -303,13 +303,14 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let topic = Topic::MessageStatuses;
     let consumer = intakes.spawn(&mut tasks, topic, STATUSES, "statuses", statuses)?;
     tasks.spawn(numbers.run());
-    tasks.spawn(count(ledger.clone(), metrics, context.clone()));
+    let counted = Arc::clone(&metrics);
+    tasks.spawn(count(ledger.clone(), counted, context.clone()));
     let shutdown = context.shutdown.clone();
     tasks.spawn(async move {
         credentials.run(shutdown).await;
         Ok(())
     });
-    tasks.spawn(purge(ledger.clone(), context.shutdown.clone()));
+    tasks.spawn(purge(ledger.clone(), metrics, context.shutdown.clone()));
     let shutdown = context.shutdown.clone();
     tasks.spawn(async move { Ok(progress::run(ledger, consumer, shutdown).await?) });
     if let Some(feedback) = feedback {
@@ -393,7 +394,11 @@ impl Intakes<'_> {
 }
 
 /// Deletes the results of old replies until shutdown, and the words of those that nothing sends again.
-async fn purge(ledger: Ledger, shutdown: CancellationToken) -> Result<(), Error> {
+async fn purge(
+    ledger: Ledger,
+    metrics: Arc<Metrics>,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
     let mut dropped_until = Timestamp::default();
     loop {
         tokio::select! {
@@ -404,6 +409,8 @@ async fn purge(ledger: Ledger, shutdown: CancellationToken) -> Result<(), Error>
         let purge = async {
             let dropped = ledger.drop_records(dropped_until, now, PURGE_BATCH).await?;
             let deleted = ledger.purge(before(now, RETENTION), PURGE_BATCH).await?;
+            let unmatched = ledger.purge_sessions(before(now, RETENTION), PURGE_BATCH, now);
+            metrics.status("foreign", unmatched.await?);
             Ok::<_, DatabaseError>((dropped, deleted))
         };
         match purge.await {
@@ -425,18 +432,18 @@ impl Args {
     /// Returns what publishes the results of replies, unless it is turned off.
     fn feedback(
         &self,
-        ledger: &Ledger,
+        statuses: &StatusWriter,
         producer: &Producer,
-        metrics: &Arc<Metrics>,
         process: Uuid,
     ) -> Result<Option<Feedback>, Error> {
         if !self.send.sink_whatsapp_feedback {
             return Ok(None);
         }
         Ok(Some(Feedback {
-            ledger: ledger.clone(),
+            ledger: statuses.ledger.clone(),
             producer: producer.clone(),
-            metrics: Arc::clone(metrics),
+            metrics: Arc::clone(&statuses.metrics),
+            statuses: statuses.clone(),
             registry: Registry::new(&self.registry.config()?)?,
             topic_prefix: self.kafka.topic_prefix.clone(),
             process,

@@ -17,7 +17,8 @@ use crate::reply_row::{
     Attempts, ClaimedReply, KEEP_RECORD, ReplyState, UNKNOWN_BEFORE_NEWER, WAIT_FOR_SENT,
 };
 use crate::send_result::Class;
-use crate::statuses::plan::{AppliedStatus, StatusChange};
+use crate::statuses::change::StatusChange;
+use crate::statuses::plan::AppliedStatus;
 use crate::time::after;
 
 /// Returns a prompt of number 501.
@@ -76,6 +77,7 @@ pub(crate) fn status(
         reply_id: Some(token.to_string()),
         send_id: None,
         body: None,
+        echo: None,
         raw: None,
     }
 }
@@ -479,8 +481,14 @@ fn record(row: &mut Row, outcome: &Outcome, now: Timestamp) -> bool {
         return false;
     }
     let is_failed_message = |id: &String| row.failed_messages.contains(id);
-    let has_failed = is_accepted && outcome.provider_id.as_ref().is_some_and(is_failed_message)
-        || outcome.state == Unknown && row.attempts.unknown == 0 && row.late_failure.is_some();
+    let has_failed = match &outcome.provider_id {
+        Some(id) => is_accepted && is_failed_message(id),
+        None => {
+            matches!(outcome.state, Accepted | Unknown)
+                && row.attempts.unknown == 0
+                && row.late_failure.is_some()
+        }
+    };
     let unknown = row.attempts.unknown;
     row.attempts = outcome.attempts;
     row.open.unknown_since = outcome.unknown_since;

@@ -49,6 +49,8 @@ metric_table! {
         unknown_outcomes: Counter = "leadstream_sink_whatsapp_unknown_outcomes_total";
         /// Time from a request to the Cloud API to its response.
         send_duration: Histogram = "leadstream_sink_whatsapp_send_duration_seconds";
+        /// Takeovers that echoes of WASenderApi's sessions showed, and that `lead.inputs` has.
+        takeovers: Counter = "leadstream_sink_whatsapp_takeovers_total";
         /// Requests in flight.
         in_flight: Gauge = "leadstream_sink_whatsapp_requests_in_flight";
         /// Replies that wait to be sent or are being sent, of the numbers that this process sends from.
@@ -120,6 +122,10 @@ impl Metrics {
 
     pub fn undecodable(&self, records: usize) {
         self.replies.add("undecodable", records as u64);
+    }
+
+    pub fn taken_over(&self, leads: usize) {
+        self.takeovers.increment(leads as u64);
     }
 
     pub fn sent(&self, took: Duration) {

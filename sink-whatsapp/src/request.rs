@@ -42,6 +42,20 @@ pub struct Request {
     pub body: Value,
 }
 
+impl Request {
+    /// Returns the address and the text of a session's message; none of the Cloud API's.
+    #[must_use]
+    pub fn session_message(&self) -> Option<(&str, &str)> {
+        match self.platform {
+            Platform::WhatsappCloud => None,
+            Platform::Wasender => Some((
+                self.body.get("to")?.as_str()?,
+                self.body.get("text")?.as_str()?,
+            )),
+        }
+    }
+}
+
 /// The reason why a reply has no form in the API of its provider. Holds nothing of the reply's text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {

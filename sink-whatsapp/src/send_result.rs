@@ -340,12 +340,20 @@ impl SendResult {
         }
     }
 
-    /// Returns the provider's id of an accepted message.
+    /// Returns WhatsApp's id of an accepted message. WASenderApi answers before WhatsApp gives one.
     #[must_use]
     pub fn provider_id(&self) -> Option<&str> {
         match self {
             Self::Accepted(id) | Self::Held(id) => Some(id),
-            Self::Session(answer) => answer.message_id.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Returns WASenderApi's own id of an accepted message.
+    #[must_use]
+    pub fn send_id(&self) -> Option<&str> {
+        match self {
+            Self::Session(answer) => answer.send_id.as_deref(),
             _ => None,
         }
     }

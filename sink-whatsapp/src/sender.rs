@@ -22,9 +22,11 @@ use crate::client::Client;
 use crate::credentials::Credentials;
 use crate::dispatch::contents::{Content, Stop};
 use crate::dispatch::{Dispatcher, Effect, Event, Inherited, Outcome, Settings};
-use crate::ledger::{Lease, Ledger};
+use crate::ledger::{Lease, Ledger, SessionMessage};
 use crate::metrics::Metrics;
-use crate::send_result::SendResult;
+use crate::request::Request;
+use crate::send_result::{Class, ContentKind, SendResult};
+use crate::statuses::session;
 use crate::time::after;
 
 /// The retry policy while PostgreSQL is unavailable.
@@ -194,13 +196,20 @@ impl Sender {
             Effect::Send(token, request) => {
                 let ownership = self.ownership.clone();
                 Box::pin(async move {
+                    let unsent = Ok(Event::SendFinished(token, SendResult::Unreachable));
+                    let noted = match note(&parts, token, &request).await {
+                        Err(error) if error.is_transient() => return unsent,
+                        noted => noted?,
+                    };
                     // The claim may have taken long, or the process may have been stopped meanwhile.
                     if !covers(*ownership.borrow(), parts.timeout) {
-                        return Ok(Event::SendFinished(token, SendResult::Unreachable));
+                        answered(&parts, noted, &SendResult::Unreachable).await;
+                        return unsent;
                     }
                     let started = Instant::now();
                     let result = parts.client.send(&request).await;
                     parts.metrics.sent(started.elapsed());
+                    answered(&parts, noted, &result).await;
                     // An error has no meaning here.
                     let _ = failpoint::hit(Point::Answered).await;
                     Ok(Event::SendFinished(token, result))
@@ -306,6 +315,41 @@ async fn claim(
     }
     failpoint::hit(Point::Claimed).await?;
     Ok(Event::Claimed(replies, None))
+}
+
+/// Notes what a session is about to send, by which its echo is known as ours. Returns the note; none for
+/// the Cloud API, which returns our token.
+async fn note(
+    parts: &SenderParts,
+    token: Uuid,
+    request: &Request,
+) -> Result<Option<i64>, DatabaseError> {
+    let Some((to, text)) = request.session_message() else {
+        return Ok(None);
+    };
+    let message = SessionMessage {
+        token,
+        number: &request.number,
+        address: &session::address(to),
+        text_digest: session::text_digest(text),
+    };
+    let noted = parts.ledger.note_message(message, Timestamp::now());
+    noted.await.map(Some)
+}
+
+/// Adds to a note what the answer says. Without it the echo is known by its text only.
+async fn answered(parts: &SenderParts, noted: Option<i64>, result: &SendResult) {
+    let Some(noted) = noted else {
+        return;
+    };
+    let written = match (result.send_id(), result.class(ContentKind::Other)) {
+        (Some(send_id), None) => parts.ledger.note_send_id(noted, send_id).await,
+        (_, Some(Class::UnknownOutcome)) => Ok(()),
+        _ => parts.ledger.forget_message(noted).await,
+    };
+    if let Err(error) = written {
+        tracing::warn!(error = %error, "the answer of a session is not noted");
+    }
 }
 
 /// Returns whether a request that starts now ends before the ownership does.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use leadstream_kafka::{Record, RecordWriter};
 use leadstream_schemas::{MessageStatus, Timestamp, codec};
@@ -12,15 +13,25 @@ use uuid::Uuid;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::reply_row::ReplyState;
+use crate::time::after;
 use crate::wakers::Wakers;
 
+pub mod change;
 pub mod plan;
 pub mod progress;
+pub mod session;
 
-use plan::{AppliedStatus, StatusChange, plan};
+use change::StatusChange;
+use plan::{AppliedStatus, plan, rounds};
+
+/// How long an echo that is no reply's may turn out to be of another program, which sends through
+/// WASenderApi's API as well. Then it is a person's.
+const ECHO_WAIT: Duration = Duration::from_secs(3);
+/// The most statuses of sessions that are applied at once.
+const BATCH: i64 = 1_000;
 
 /// Writes statuses to the ledger, and wakes the senders of the numbers whose replies may go now.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct StatusWriter {
     pub(crate) ledger: Ledger,
     pub(crate) wakers: Wakers,
@@ -39,10 +50,14 @@ impl RecordWriter for StatusWriter {
         let plan = plan(items);
         self.metrics.status("foreign", plan.foreign);
         self.metrics.status("ignored", plan.ignored);
-        for round in &plan.rounds {
-            let applied = self.ledger.apply_statuses(round, Timestamp::now()).await?;
-            self.count(round, &applied);
-            self.wakers.wake_owned(&freed(round, &applied));
+        self.apply(&plan.rounds).await?;
+        if !plan.sessions.is_empty() {
+            let now = Timestamp::now();
+            let due_at = after(now, ECHO_WAIT);
+            self.ledger
+                .note_statuses(&plan.sessions, due_at, now)
+                .await?;
+            self.match_sessions().await?;
         }
         failpoint::hit(Point::Raised).await?;
         Ok(())
@@ -58,6 +73,30 @@ impl RecordWriter for StatusWriter {
 }
 
 impl StatusWriter {
+    /// Applies what is known of the messages of sessions to the replies that turned out to be them. What
+    /// is cut off in between is applied again.
+    pub(crate) async fn match_sessions(&self) -> Result<(), DatabaseError> {
+        loop {
+            self.ledger.match_messages(Timestamp::now()).await?;
+            let matched = self.ledger.matched_statuses(BATCH).await?;
+            if matched.is_empty() {
+                return Ok(());
+            }
+            let changes = matched.iter().map(|it| it.change.clone());
+            self.apply(&rounds(changes)).await?;
+            self.ledger.forget_statuses(&matched).await?;
+        }
+    }
+
+    async fn apply(&self, rounds: &[Vec<StatusChange>]) -> Result<(), DatabaseError> {
+        for round in rounds {
+            let applied = self.ledger.apply_statuses(round, Timestamp::now()).await?;
+            self.count(round, &applied);
+            self.wakers.wake_owned(&freed(round, &applied));
+        }
+        Ok(())
+    }
+
     fn count(&self, changes: &[StatusChange], applied: &[AppliedStatus]) {
         let found = applied.len();
         self.metrics

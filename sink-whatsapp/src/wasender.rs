@@ -139,7 +139,7 @@ mod tests {
         let accepted = SessionAnswer {
             status: 200,
             success: Some(true),
-            message_id: Some("7".into()),
+            send_id: Some("7".into()),
             is_about_session: false,
             pause: Some(Duration::from_secs(4)),
         };

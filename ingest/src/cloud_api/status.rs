@@ -42,6 +42,7 @@ pub(super) fn read(
         reply_id: status.biz_opaque_callback_data.to_owned(),
         send_id: None,
         body: None,
+        echo: None,
         raw: Some(raw.to_owned()),
     })
 }

@@ -74,6 +74,7 @@ impl ItemContext<'_> {
             reply_id: None,
             send_id: None,
             body: None,
+            echo: None,
             raw: self.stored(raw),
         }
     }

@@ -1,6 +1,6 @@
 //! Reads one message of a `messages.…` event, or of `message.sent`.
 
-use leadstream_schemas::{Content, DeliveryStatus, LeadInput, Topic};
+use leadstream_schemas::{Content, DeliveryStatus, Echo, LeadInput, Topic};
 use serde_json::value::RawValue;
 
 use super::identity::Key;
@@ -92,6 +92,11 @@ fn from_us(
         DeliveryStatus::Sent
     };
     let mut status = context.status(raw, format!("{number}/{id}").into(), status, at, recipient);
+    status.echo = match sent {
+        Some(_) => Some(Echo::Api),
+        // A delivery without content stands for a message that is not there.
+        None => content.as_ref().map(|_| Echo::Session),
+    };
     status.body = content.and_then(content::words);
     status.send_id = sent.and_then(|data| send_id(message, data));
     Ok(Item::Status(Box::new(status)))

@@ -1,6 +1,6 @@
 //! Reads updates of messages: statuses, receipts, edits, deletions, reactions.
 
-use leadstream_schemas::{Content, DeliveryStatus, InputId, Timestamp, Topic};
+use leadstream_schemas::{Content, DeliveryStatus, Echo, InputId, Timestamp, Topic};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
@@ -149,14 +149,23 @@ impl Change<'_, '_> {
         id: InputId,
         content: Content,
     ) -> Result<Item, Failure> {
+        let id = match &content {
+            Content::Edit { message_id, body } if *message_id == id => {
+                format!("{id}/edit/{}", digest(body)).into()
+            }
+            _ => id,
+        };
         if self.key.is_ours() {
             let recipient = self.key.recipient().into_recipient();
-            let (id, status) = match &content {
-                Content::Revoke { message_id } => (message_id.clone(), DeliveryStatus::Deleted),
-                _ => (id, DeliveryStatus::Sent),
+            let (id, status, echo) = match &content {
+                Content::Revoke { message_id } => {
+                    (message_id.clone(), DeliveryStatus::Deleted, None)
+                }
+                _ => (id, DeliveryStatus::Sent, Some(Echo::Session)),
             };
             let mut status = context.status(raw, id, status, self.sent_at, recipient);
             status.body = content::words(content);
+            status.echo = echo;
             return Ok(Item::Status(Box::new(status)));
         }
         let sender = self.key.sender();
@@ -164,9 +173,6 @@ impl Change<'_, '_> {
             return Err((Topic::LeadInputs, Class::NoSender));
         }
         let id = match &content {
-            Content::Edit { message_id, body } if *message_id == id => {
-                format!("{id}/edit/{}", digest(body)).into()
-            }
             Content::Revoke { message_id } if *message_id == id => format!("{id}/revoke").into(),
             _ => id,
         };

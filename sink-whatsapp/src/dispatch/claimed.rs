@@ -2,7 +2,7 @@
 //! or the reply ends without a request.
 
 use leadstream_kafka::dead_letter::{self, Reason};
-use leadstream_schemas::{Reply, ReplyTemplate, Timestamp, codec};
+use leadstream_schemas::{Platform, Reply, ReplyTemplate, Timestamp, codec};
 use uuid::Uuid;
 
 use super::contents::{Content, Stop};
@@ -126,7 +126,9 @@ impl Dispatcher {
             reason: Some(format!("{} ({problem})", class.as_str())),
             ..unsent(&claimed, state, now)
         };
-        match unknown::resolve(policy, claimed.attempts.unknown, claimed.is_disproved) {
+        // Nobody repeats a webhook of WASenderApi, so a missing one proves nothing.
+        let is_disproved = claimed.is_disproved && !is_of_session(&claimed);
+        match unknown::resolve(policy, claimed.attempts.unknown, is_disproved) {
             Resolution::SendAgain => {
                 self.effects.push(Effect::Count(Count::SentAgain(policy)));
                 self.outcomes.push(outcome(ReplyState::Waiting));
@@ -340,6 +342,12 @@ fn unsent(claimed: &ClaimedReply, state: ReplyState, now: Timestamp) -> Outcome 
 /// Returns what a reply is made of, as far as WhatsApp can refuse it for everybody.
 fn content(reply: &Reply, template: Option<&ReplyTemplate>) -> Content {
     template.map_or_else(|| Content::of(&reply.content), Content::of_template)
+}
+
+/// Returns whether the reply goes through a session of WASenderApi.
+fn is_of_session(claimed: &ClaimedReply) -> bool {
+    let reply = codec::decode::<Reply>(&claimed.record.value);
+    reply.is_ok_and(|reply| reply.platform == Platform::Wasender)
 }
 
 /// Returns whether a template replaces the reply outside WhatsApp's window.

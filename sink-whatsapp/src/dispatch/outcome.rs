@@ -195,6 +195,7 @@ pub fn describe(result: &SendResult) -> String {
     match (error.code, error.subcode) {
         (Some(code), Some(subcode)) => format!("{status}, error {code}/{subcode}"),
         (Some(code), None) => format!("{status}, error {code}"),
+        (None, _) if error.status.is_none() => format!("{status} without a code"),
         (None, _) => {
             format!("{status} without an error of the Graph API; check META_GRAPH_URL")
         }

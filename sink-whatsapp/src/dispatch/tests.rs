@@ -324,8 +324,11 @@ fn a_window_that_whatsapp_calls_closed_twice_counts_as_closed() {
 
 /// A reply of which neither an answer nor a status came until the wait ended, and a later one that was
 /// answered. Returns what is sent at the end.
-fn unknown(fixture: &mut Fixture, is_disproved: bool) -> Vec<Uuid> {
-    fixture.read(&[prompt("a", "ann")]);
+fn unknown(fixture: &mut Fixture, is_disproved: bool, platform: Platform) -> Vec<Uuid> {
+    fixture.read(&[Reply {
+        platform,
+        ..prompt("a", "ann")
+    }]);
     fixture.answer("a", SendResult::Unknown);
     assert_eq!(fixture.state("a"), ReplyState::Unknown);
     fixture.wait(Duration::from_secs(1));
@@ -345,12 +348,20 @@ fn unknown(fixture: &mut Fixture, is_disproved: bool) -> Vec<Uuid> {
 }
 
 #[test]
+fn missing_webhooks_of_a_session_prove_nothing() {
+    let mut fixture = Fixture::new();
+    assert!(unknown(&mut fixture, true, Platform::Wasender).is_empty());
+    assert_eq!(fixture.state("a"), ReplyState::HandedOff);
+    assert!(fixture.counts.contains(&Count::HandedOff));
+}
+
+#[test]
 fn without_proof_the_policy_decides_once_all_statuses_are_read() {
     use UnknownPolicy::{Drop, Evidence, HandOff, SendAgain};
     for policy in [Evidence, HandOff, SendAgain, Drop] {
         for is_disproved in [false, true] {
             let mut fixture = Fixture::with(policy);
-            let sent = unknown(&mut fixture, is_disproved);
+            let sent = unknown(&mut fixture, is_disproved, Platform::WhatsappCloud);
             assert_eq!(fixture.ledger.rows[&token("a")].policy, Some(policy));
             if policy == SendAgain || policy == Evidence && is_disproved {
                 assert_eq!(sent, ids(&["a"]), "{policy:?}");
@@ -1020,7 +1031,7 @@ fn a_session_sends_one_reply_after_the_other_and_waits_for_its_limit() {
     let answer = SessionAnswer {
         status: 200,
         success: Some(true),
-        message_id: Some("7".into()),
+        send_id: Some("7".into()),
         pause: Some(Duration::from_secs(5)),
         ..SessionAnswer::default()
     };

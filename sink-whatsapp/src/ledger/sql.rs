@@ -90,6 +90,8 @@ WITH outcomes AS (
         r.state IN ('sending', 'unknown') OR r.leased_until IS NOT NULL AS is_open,
         s.state IN ('accepted', 'held') AS is_accepted,
         COALESCE(s.state IN ('accepted', 'held') AND s.provider_id = ANY (r.failed_messages)
+            OR s.state = 'accepted' AND s.provider_id IS NULL AND r.unknown_outcomes = 0
+                AND r.late_failure IS NOT NULL
             OR s.state = 'unknown' AND r.unknown_outcomes = 0 AND r.late_failure IS NOT NULL,
             false) AS has_failed
     FROM UNNEST($3::uuid[], $4::text[], $5::timestamptz[], $6::int[], $7::int[], $8::timestamptz[],

@@ -7,7 +7,8 @@ use sqlx::{FromRow, Row as _};
 
 use super::{Ledger, column, read_state, sql};
 use crate::reply_row::{KEEP_RECORD, ReplyState};
-use crate::statuses::plan::{AppliedStatus, StatusChange};
+use crate::statuses::change::StatusChange;
+use crate::statuses::plan::AppliedStatus;
 use crate::statuses::progress::Passed;
 use crate::time::after;
 

@@ -1,5 +1,6 @@
 //! Compares the ledger with its model in memory: both take the same random steps.
 
+mod sessions;
 mod tools;
 
 use std::io::Write as _;
@@ -24,9 +25,9 @@ use crate::dispatch::Outcome;
 use crate::dispatch::unknown::UnknownPolicy;
 use crate::memory_ledger::{MemoryLedger, arrival, prompt, status};
 use crate::number_state::{Cause, NumberState, Pause};
-use crate::reply_row::{ClaimedReply, ReplyState, token};
+use crate::reply_row::{Attempts, ClaimedReply, ReplyState, token};
 use crate::send_result::Class;
-use crate::statuses::plan::plan;
+use crate::statuses::plan::{plan, rounds};
 use crate::statuses::progress::Passed;
 use crate::time::after;
 
@@ -210,7 +211,8 @@ fn outcome(rng: &mut StdRng, claimed: &ClaimedReply, now: Timestamp) -> Outcome 
         due_at: after(now, Duration::from_secs(rng.random_range(0..40))),
         attempts,
         unknown_since: (state == ReplyState::Unknown).then_some(now),
-        provider_id: is_accepted.then(|| message(rng)),
+        // A session's answer names no message.
+        provider_id: (is_accepted && rng.random_bool(0.8)).then(|| message(rng)),
         code: Some(131_000),
         reason: Some("HTTP 500, error 131000".to_owned()),
         class: Some(*[Class::Retry, Class::MarketingOptOut].choose(rng).unwrap()),

@@ -45,7 +45,7 @@ pub struct SessionAnswer {
     /// `success`; missing when the answer is not the API's.
     pub success: Option<bool>,
     /// `data.msgId`: the API's own id of the message.
-    pub message_id: Option<String>,
+    pub send_id: Option<String>,
     /// Whether the error is about the session, such as one that is not connected.
     pub is_about_session: bool,
     /// How long the session may send nothing more.
@@ -74,7 +74,7 @@ impl SessionAnswer {
         Self {
             status,
             success: body.success.or_else(|| is_error.then_some(false)),
-            message_id: body.data.as_ref().and_then(|data| text(data.get("msgId")?)),
+            send_id: body.data.as_ref().and_then(|data| text(data.get("msgId")?)),
             is_about_session: message.is_some_and(|it| it.to_ascii_lowercase().contains("session")),
             pause,
         }
@@ -101,7 +101,7 @@ impl SessionAnswer {
 
     pub(super) const fn class(&self) -> Option<Class> {
         Some(match (self.status, self.success) {
-            (200..=299, Some(true)) if self.message_id.is_some() => return None,
+            (200..=299, Some(true)) if self.send_id.is_some() => return None,
             (200..=299, Some(false)) if self.is_about_session => Class::PauseNumber,
             // The API says that it sent nothing.
             (200..=299, Some(false)) | (425 | 503, _) => Class::Retry,
@@ -215,7 +215,7 @@ mod tests {
         ] {
             assert_eq!(read(status, body).class(), expected, "{status} {body}");
         }
-        assert_eq!(read(200, sent).message_id.as_deref(), Some("100013"));
+        assert_eq!(read(200, sent).send_id.as_deref(), Some("100013"));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Tests messages: ids, times, directions, ignored chats.
 
-use leadstream_schemas::{Content, DeliveryStatus, InputKind, Platform, Sender, Timestamp, Topic};
+use leadstream_schemas::{
+    Content, DeliveryStatus, Echo, InputKind, Platform, Sender, Timestamp, Topic,
+};
 use serde_json::{Value, json};
 
 use super::{dead, from_person, ignored, input, items, raw, status};
@@ -223,7 +225,11 @@ fn what_the_business_says_is_a_status_with_its_words() {
         assert_eq!(status.recipient.lid.as_deref(), Some("20000000000001"));
         assert_eq!(status.at, Timestamp::from_secs(1_749_999_999));
         assert_eq!(status.send_id, None);
+        assert_eq!(status.echo, Some(Echo::Session));
     }
+    // Nothing says that there is a message.
+    let stub = json!({ "key": { "id": "3A01", "fromMe": true, "remoteJid": jid }, "message": {} });
+    assert_eq!(status("messages.upsert", &stub).echo, None);
     let nameless = json!({ "key": { "fromMe": true, "remoteJid": jid } });
     assert_eq!(
         dead("messages.upsert", &nameless),
@@ -260,6 +266,8 @@ fn a_sent_message_carries_the_id_that_the_send_was_answered_with() {
     assert_eq!(send_id(json!({ "id": 4711, "key": key })), expected);
     assert_eq!(send_id(json!({ "id": "3A01", "key": key })), None);
     assert_eq!(send_id(json!({ "key": key })), None);
+    let sent = status("message.sent", &json!({ "key": key }));
+    assert_eq!(sent.echo, Some(Echo::Api));
     let two = json!({ "msgId": 4711, "messages": [{ "key": key }, { "key": key }] });
     for item in items("message.sent", &two) {
         assert!(matches!(item, Item::Status(status) if status.send_id.is_none()));

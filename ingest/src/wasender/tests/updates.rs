@@ -1,6 +1,6 @@
 //! Tests statuses, receipts, edits, deletions and reactions.
 
-use leadstream_schemas::{Content, DeliveryStatus, Timestamp, Topic};
+use leadstream_schemas::{Content, DeliveryStatus, Echo, Timestamp, Topic};
 use serde_json::{Value, json};
 
 use super::{dead, ignored, input, items, status};
@@ -140,9 +140,10 @@ fn an_update_with_new_text_is_an_edit_and_its_duplicates_are_one() {
     let ours = status("messages.update", &edited(&key(true), "Hey"));
     assert_eq!(
         (ours.id.as_str(), ours.status),
-        ("sales/3A01", DeliveryStatus::Sent)
+        ("sales/3A01/edit/581d4374", DeliveryStatus::Sent)
     );
     assert_eq!(ours.body.as_deref(), Some("Hey"));
+    assert_eq!(ours.echo, Some(Echo::Session));
 }
 
 #[test]
