@@ -163,7 +163,8 @@ impl Feedback {
     /// Returns an error that waiting does not resolve.
     pub(crate) async fn run(self, shutdown: CancellationToken) -> Result<(), FeedbackError> {
         // What is cut off in between is published again.
-        let ended = shutdown.run_until_cancelled(self.publish_all()).await;
+        let published = Box::pin(self.publish_all());
+        let ended = shutdown.run_until_cancelled(published).await;
         ended.unwrap_or(Ok(()))
     }
 
