@@ -80,6 +80,7 @@ const TESTS: &[(&str, Test)] = tests![
     partition_growth::processors_halt_when_a_topic_grows_until_its_leads_are_moved,
     partition_growth::a_commit_never_overwrites_a_newer_revision_of_a_lead,
     wasender::leads_of_wasenderapi_are_qualified_and_answered_at_their_jid,
+    wasender::webhooks_of_a_session_confirm_replies_and_show_who_wrote_on_the_phone,
     schemas::the_registry_accepts_a_compatible_schema_and_refuses_an_incompatible_one,
     schemas::services_start_with_known_schema_ids_while_the_registry_is_unavailable,
     flow_versions::processors_switch_to_a_flow_version_at_one_time_under_load,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::Service;
-use leadstream_sandbox::{MessageQuery, SentMessage};
+use leadstream_sandbox::{Endpoint, Fault, MessageQuery, SentMessage, WasenderWebhook};
 use leadstream_schemas::Timestamp;
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -80,6 +80,96 @@ pub(crate) fn leads_of_wasenderapi_are_qualified_and_answered_at_their_jid(
         ensure!(unsent == 0, "{unsent} replies were not sent");
         site.finish().await
     })
+}
+
+/// Confirms replies by webhooks: the next one goes at once, and a lost answer is resolved. A person then
+/// writes on the session's phone, which silences the bot for that lead only.
+pub(crate) fn webhooks_of_a_session_confirm_replies_and_show_who_wrote_on_the_phone(
+    world: &World,
+) -> anyhow::Result<()> {
+    world.runtime.block_on(async {
+        let site = Site::new(world, "wasender-phone").await?;
+        let setting = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let key = setting("WASENDER_API_KEY", &format!("{SESSION}={KEY}"));
+        let secret = setting("WASENDER_WEBHOOK_SECRET", SECRET);
+        let sink = vec![
+            key.clone(),
+            setting("WASENDER_API_URL", &site.sandbox.wasender_url()),
+            setting("SINK_WHATSAPP_REQUEST_TIMEOUT", "1s"),
+        ];
+        site.spawn_with(Service::Ingest, "ingest", vec![key, secret])?;
+        site.spawn_with(Service::SinkWhatsapp, "sink-whatsapp", sink)?;
+        site.start(Service::Processor, "processor").await?;
+        for service in ["ingest", "sink-whatsapp"] {
+            site.ready(service).await?;
+        }
+        let client = site.sandbox.client()?;
+        let webhook = WasenderWebhook {
+            url: format!("http://{}/webhooks/wasender", site.ingest),
+            secret: SECRET.into(),
+        };
+        client.set_wasender_webhook(Some(&webhook)).await?;
+        // The answer of the first message is lost.
+        let fault = Fault::applied_timeout(Endpoint::WasenderSend);
+        client.order(&fault).await?;
+        let (ann, bea) = ("15557770001@s.whatsapp.net", "20000000000001@lid");
+        for jid in [ann, bea] {
+            post(&site, jid, 0, "hi").await?;
+            said(&site, jid, 1).await?;
+            states(&site, &["read"]).await?;
+        }
+        client
+            .write_on_phone(SESSION, ann, "Hello, Ana from sales here")
+            .await?;
+        eventually(TIMEOUT, async || {
+            ensure!(state(&site, "15557770001").await? == "HUMAN_HANDOFF");
+            Ok(())
+        })
+        .await?;
+        // The echo of the bot's question came before the person's.
+        ensure!(state(&site, "20000000000001").await? == "AWAITING_NAME");
+        post(&site, ann, 1, "Nice to meet you Ana").await?;
+        post(&site, bea, 1, "Bea").await?;
+        said(&site, bea, 2).await?;
+        said(&site, ann, 1).await?;
+        at_once(&site, ann).await?;
+        states(&site, &["read"]).await?;
+        site.finish().await
+    })
+}
+
+/// Checks that a reply goes once the webhook of the one before came, not after the longest wait of 2 s.
+async fn at_once(site: &Site<'_>, jid: &str) -> anyhow::Result<()> {
+    let say = |words| ["lead", "say", "15557770001", words, "--wait", "30s"];
+    let (first, second) = (say("I am Ana."), say("May I call you?"));
+    tokio::try_join!(site.tool(&first), site.tool(&second))?;
+    said(site, jid, 3).await?;
+    let waited: f64 = sqlx::query_scalar(
+        "SELECT EXTRACT(EPOCH FROM max(claimed_at) - min(accepted_at))::float8
+         FROM whatsapp_replies WHERE kind = 1",
+    )
+    .fetch_one(&site.database)
+    .await?;
+    ensure!(waited < 1.9, "the second reply waited {waited} s");
+    Ok(())
+}
+
+/// Waits until all replies have one of `expected` states.
+async fn states(site: &Site<'_>, expected: &[&str]) -> anyhow::Result<()> {
+    eventually(TIMEOUT, async || {
+        let found: Vec<String> = sqlx::query_scalar("SELECT state FROM whatsapp_replies")
+            .fetch_all(&site.database)
+            .await?;
+        let is_right = found.iter().all(|it| expected.contains(&it.as_str()));
+        ensure!(is_right && !found.is_empty(), "{found:?}");
+        Ok(())
+    })
+    .await
+}
+
+async fn state(site: &Site<'_>, lead_id: &str) -> anyhow::Result<String> {
+    let query = sqlx::query_scalar("SELECT current_state FROM leads WHERE lead_id = $1");
+    Ok(query.bind(lead_id).fetch_one(&site.database).await?)
 }
 
 /// Checks that replies of a session without a key wait, and that the log says so once.
