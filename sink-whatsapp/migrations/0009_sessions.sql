@@ -76,9 +76,12 @@ COMMENT ON COLUMN whatsapp_unmatched_statuses.due_at IS 'When the takeover is wr
 COMMENT ON COLUMN whatsapp_unmatched_statuses.noted_at IS 'When the message was first heard of';
 COMMENT ON COLUMN whatsapp_unmatched_statuses.updates IS 'How often more was heard of it';
 
--- The ids of an erased lead's messages stay, so that a late echo of one is not taken for a person's.
+-- What was heard of messages to an erased person goes. The ids of the lead's messages stay, so that a late
+-- echo of one is not taken for a person's.
 CREATE FUNCTION whatsapp_erase_session_messages() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    DELETE FROM whatsapp_unmatched_statuses AS u USING whatsapp_session_messages AS m
+    WHERE m.token = OLD.token AND m.address <> '' AND u.number = m.number AND m.address = ANY (u.addresses);
     UPDATE whatsapp_session_messages SET address = '',
         text_digest = CASE WHEN message_id IS NULL THEN text_digest ELSE '' END
     WHERE token = OLD.token;
