@@ -76,6 +76,8 @@ def install_promtool(folder):
     if shutil.which("promtool"):
         (folder / "bin/promtool").symlink_to(shutil.which("promtool"))
         return
+    # A new machine has no lists of packages, and an old one has old ones.
+    run("apt-get", "update", "-qq")
     run("apt-get", "download", "-qq", "prometheus", cwd=folder)
     package = next(folder.glob("prometheus_*.deb"))
     run("dpkg-deb", "--extract", package, folder / "prometheus")
