@@ -7,7 +7,7 @@ use leadstream_service::config::DatabaseArgs;
 use leadstream_service::counted;
 use leadstream_service::database::check_pooler;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection, FromRow, PgConnection};
+use sqlx::{Connection, FromRow, PgConnection, PgPool};
 
 use super::finding::Finding;
 use super::setting;
@@ -62,11 +62,13 @@ pub(super) async fn check(args: &DatabaseArgs) -> (Vec<Finding>, Vec<String>) {
         let told = "not checked: DATABASE_URL is not set";
         return (vec![Finding::skipped(AREA, told)], Vec::new());
     }
-    let options: PgConnectOptions = match args.connect(str::parse) {
-        Ok(options) => options,
+    // Its options are those of the services: a pooler refuses the driver's own.
+    let pool = match args.connect(|url| leadstream_processor::pool(url, 1)) {
+        Ok(pool) => pool,
         Err(error) => return (vec![setting(AREA, &error)], Vec::new()),
     };
-    let checked = tokio::time::timeout(TIMEOUT, read(&options)).await;
+    // A pool would only report a timeout; this reports the cause.
+    let checked = tokio::time::timeout(TIMEOUT, read(&pool.connect_options())).await;
     let (facts, lacks, numbers) = match checked {
         Ok(Ok(read)) => read,
         Ok(Err(error)) => return (vec![refusal(&error)], Vec::new()),
@@ -77,7 +79,7 @@ pub(super) async fn check(args: &DatabaseArgs) -> (Vec<Finding>, Vec<String>) {
         }
     };
     let mut findings = judge(&facts, &lacks, Utc::now());
-    findings.extend(migrations(args).await);
+    findings.extend(migrations(pool).await);
     (findings, numbers)
 }
 
@@ -175,11 +177,7 @@ fn refusal(error: &sqlx::Error) -> Finding {
 }
 
 /// Checks a pooler, the migrations of each service, and whether a partition is halted.
-async fn migrations(args: &DatabaseArgs) -> Vec<Finding> {
-    let pool = match args.connect(|url| leadstream_processor::pool(url, 1)) {
-        Ok(pool) => pool,
-        Err(error) => return vec![setting(AREA, &error)],
-    };
+async fn migrations(pool: PgPool) -> Vec<Finding> {
     if let Err(error) = check_pooler(&pool).await {
         let remedy = "see docs/operations/deploy.md, on poolers of PostgreSQL";
         return vec![Finding::fault(AREA, error.to_string(), remedy)];
@@ -201,7 +199,7 @@ async fn migrations(args: &DatabaseArgs) -> Vec<Finding> {
     findings
 }
 
-async fn halted(pool: sqlx::PgPool) -> Option<Finding> {
+async fn halted(pool: PgPool) -> Option<Finding> {
     let halted = leadstream_processor::resume(pool, None, false).await;
     let partitions: Vec<String> = halted.ok()?.iter().map(ToString::to_string).collect();
     if partitions.is_empty() {
