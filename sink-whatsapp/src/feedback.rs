@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::ledger::{EchoedMessage, Ledger};
 use crate::metrics::Metrics;
 use crate::reply_row::NO_CODE;
-use crate::send_result::{CODES, Class};
+use crate::send_result::{Class, class_of};
 use crate::statuses::StatusWriter;
 use crate::time::after;
 
@@ -82,11 +82,7 @@ pub fn classify(state: &str, class: Option<&str>) -> UndeliveredClass {
 pub fn input(ended: &EndedReply) -> Option<(UndeliveredClass, LeadInput)> {
     let reply: Reply = codec::decode(&ended.record_value).ok()?;
     // A status that came late has a code only.
-    let of_code = || {
-        let mut codes = CODES.iter();
-        let (class, _) = codes.find(|(_, codes)| codes.contains(&ended.code.unwrap_or(NO_CODE)))?;
-        Some(class.as_str())
-    };
+    let of_code = || ended.code.and_then(class_of).map(Class::as_str);
     let class = classify(&ended.state, ended.class.as_deref().or_else(of_code));
     // Another error than that of the class may have come last.
     let is_without_code = match class {

@@ -149,6 +149,13 @@ pub const CODES: &[(Class, &[i64])] = &[
 /// The code that asks to wait ten minutes before the template is sent again.
 pub const WAIT_OF_TEMPLATE: i64 = 134_101;
 
+/// Returns the class of a documented code, whatever its message is made of.
+#[must_use]
+pub fn class_of(code: i64) -> Option<Class> {
+    let found = CODES.iter().find(|(_, codes)| codes.contains(&code));
+    found.map(|(class, _)| *class)
+}
+
 /// Returns the class of an error in a response, or in a status `failed`.
 #[must_use]
 pub fn classify(error: &GraphError, content: ContentKind) -> Class {
@@ -161,10 +168,7 @@ pub fn classify(error: &GraphError, content: ContentKind) -> Class {
         200..=299 => Some(Class::PauseNumber),
         // A path that leads nowhere: the version or the number's id, not the message.
         100 if error.status == Some(404) || error.subcode == Some(33) => Some(Class::PauseNumber),
-        _ => CODES
-            .iter()
-            .find(|(_, codes)| codes.contains(&code))
-            .map(|(class, _)| *class),
+        _ => class_of(code),
     };
     match (found, content) {
         (Some(Class::StopTemplate), ContentKind::Form | ContentKind::Other)

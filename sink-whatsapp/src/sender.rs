@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
@@ -87,7 +86,7 @@ pub(crate) struct Sender {
     /// When other processes reported that the number's health is in doubt.
     reports: watch::Receiver<Option<Timestamp>>,
     /// The claims that failed since the last one that did not.
-    failed_claims: Arc<AtomicU32>,
+    failed_claims: u32,
     /// The requests in flight, as counted.
     sending: usize,
     /// The templates and forms that are stopped, as logged and counted.
@@ -116,7 +115,7 @@ impl Sender {
             wake,
             ownership: links.ownership,
             reports: links.reports,
-            failed_claims: Arc::default(),
+            failed_claims: 0,
             sending: 0,
             stopped_contents: BTreeMap::new(),
             paused: links.paused,
@@ -136,6 +135,11 @@ impl Sender {
                 true => 1,
                 false => self.parts.settings.limits.concurrency,
             });
+            match event {
+                Event::ClaimFailed => self.failed_claims += 1,
+                Event::Claimed(..) => self.failed_claims = 0,
+                _ => {}
+            }
             for effect in self.dispatcher.handle(event, Timestamp::now()) {
                 self.perform(effect);
             }
@@ -176,15 +180,11 @@ impl Sender {
         let job: Job = match effect {
             Effect::Claim { limit, held } => {
                 let (number, ownership) = (Arc::clone(&self.number), self.ownership.clone());
-                let failures = Arc::clone(&self.failed_claims);
+                let failures = self.failed_claims + 1;
                 Box::pin(async move {
                     match claim(&parts, &number, limit, held, &ownership).await {
-                        Ok(claimed) => {
-                            failures.store(0, Ordering::Relaxed);
-                            Ok(claimed)
-                        }
+                        Ok(claimed) => Ok(claimed),
                         Err(error) if error.is_transient() => {
-                            let failures = failures.fetch_add(1, Ordering::Relaxed) + 1;
                             warn(&error, failures);
                             tokio::time::sleep(AWAY.random_delay(failures)).await;
                             Ok(Event::ClaimFailed)
