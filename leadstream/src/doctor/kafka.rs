@@ -138,14 +138,13 @@ fn refusal(errors: &[(RDKafkaErrorCode, String)]) -> Finding {
         .iter()
         .rev()
         .find(|(code, _)| *code != RDKafkaErrorCode::AllBrokersDown);
-    let reason = reason.map_or_else(
-        || {
-            format!(
-                "no broker answered within {} s; a listener with other security than security.protocol names does not answer either",
-                ANSWER.as_secs()
-            )
-        },
+    let cause = reason.map_or_else(
+        || format!("no broker answered within {} s", ANSWER.as_secs()),
         |(_, reason)| format!("no broker answers: {}", reason.trim()),
+    );
+    // Some listeners end such a connection, and others wait for ever.
+    let reason = format!(
+        "{cause}; a listener with other security than security.protocol names does not answer either"
     );
     Finding::fault(
         AREA,
